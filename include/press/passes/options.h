@@ -1,0 +1,59 @@
+// What passes are told: plain data, filled by the pipeline from flags or a recipe. Defaults are what users want.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "press/ir/data_type.h"
+#include "press/numeric/calibration_table.h"
+
+namespace press {
+
+/// Which nodes a pass may touch: regular expressions (ECMAScript, searched) on original node names. An empty `include`
+/// means all; `exclude` wins.
+struct NodeSelection {
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+};
+
+struct FoldOptions {
+  /// A folded tensor may be this large; folding never replaces inputs by more bytes than they had plus this.
+  std::int64_t max_bytes = 1 << 20;
+};
+
+enum class PruneScope { kLocal, kGlobal };
+
+struct PruneOptions {
+  double sparsity = 0.5;  // share of the weights that become zero, 0 to 1
+  PruneScope scope = PruneScope::kGlobal;
+  bool biases = false;
+  NodeSelection nodes;
+};
+
+enum class Observer { kMinMax, kPercentile };
+
+struct QuantizeOptions {
+  DataType activation_type = DataType::kUint8;  // kUint8 or kInt8, asymmetric
+  bool per_channel = true;
+  Observer observer = Observer::kMinMax;
+  double percentile = 99.99;  // of the values, for kPercentile
+  NodeSelection nodes;
+};
+
+struct Fp16Options {
+  bool keep_io = true;  // inputs and outputs stay float32
+  NodeSelection nodes;
+};
+
+struct PassContext {
+  FoldOptions fold;
+  PruneOptions prune;
+  QuantizeOptions quantize;
+  Fp16Options fp16;
+  /// Statistics of activations by value name; needed by quantize_static.
+  const CalibrationTable* calibration = nullptr;
+};
+
+}  // namespace press
