@@ -7,7 +7,8 @@
 
 namespace press {
 
-// -- Value ---------------------------------------------------------------------------------------------------------
+// -- Value
+// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 Type type_of(const Tensor& tensor) {
@@ -45,7 +46,8 @@ void Value::remove_use(std::size_t slot) {
   }
 }
 
-// -- Node ----------------------------------------------------------------------------------------------------------
+// -- Node
+// ----------------------------------------------------------------------------------------------------------
 
 std::string Node::label() const {
   if (!name_.empty()) return fmt::format("'{}' ({})", name_, op_type_);
@@ -90,17 +92,20 @@ std::string Node::string_attribute(std::string_view name, std::string_view fallb
   return value != nullptr ? *value : std::string(fallback);
 }
 
-std::vector<std::int64_t> Node::ints_attribute(std::string_view name, std::vector<std::int64_t> fallback) const {
+std::vector<std::int64_t> Node::ints_attribute(std::string_view name,
+                                               const std::vector<std::int64_t>& fallback) const {
   const auto* value = attribute_as<std::vector<std::int64_t>>(*this, name);
   return value != nullptr ? *value : fallback;
 }
 
-std::vector<float> Node::floats_attribute(std::string_view name, std::vector<float> fallback) const {
+std::vector<float> Node::floats_attribute(std::string_view name, const std::vector<float>& fallback) const {
   const auto* value = attribute_as<std::vector<float>>(*this, name);
   return value != nullptr ? *value : fallback;
 }
 
-const Tensor* Node::tensor_attribute(std::string_view name) const { return attribute_as<Tensor>(*this, name); }
+const Tensor* Node::tensor_attribute(std::string_view name) const {
+  return attribute_as<Tensor>(*this, name);
+}
 
 const Graph* Node::graph_attribute(std::string_view name) const {
   const auto* value = attribute_as<std::shared_ptr<Graph>>(*this, name);
@@ -140,7 +145,8 @@ Node* Node::previous() const {
   return position_ != graph_->nodes_.begin() ? std::prev(position_)->get() : nullptr;
 }
 
-// -- Graph: reading ------------------------------------------------------------------------------------------------
+// -- Graph: reading
+// ------------------------------------------------------------------------------------------------
 
 Graph::~Graph() {
   // Subgraphs die while the outer values they use are still there.
@@ -199,7 +205,8 @@ std::vector<Value*> Graph::constants() const {
   return values;
 }
 
-// -- Graph: edits --------------------------------------------------------------------------------------------------
+// -- Graph: edits
+// --------------------------------------------------------------------------------------------------
 
 Value* Graph::new_value(Value::Origin origin, std::string name) {
   used_names_.try_emplace(name, 1);
@@ -233,8 +240,8 @@ Value* Graph::add_constant(Tensor tensor, std::string name) {
 Node* Graph::add_node(NodeSpec spec, Node* before) {
   assert(before == nullptr || before->graph_ == this);
   const auto position = before != nullptr ? before->position_ : nodes_.end();
-  const auto inserted =
-      nodes_.insert(position, std::unique_ptr<Node>(new Node(this, std::move(spec.op_type), std::move(spec.domain))));
+  const auto inserted = nodes_.insert(
+      position, std::unique_ptr<Node>(new Node(this, std::move(spec.op_type), std::move(spec.domain))));
   Node* node = inserted->get();
   node->position_ = inserted;
   node->name_ = std::move(spec.name);
@@ -322,7 +329,8 @@ std::string Graph::fresh_name(std::string_view stem) {
   return candidate;
 }
 
-// -- whole graphs --------------------------------------------------------------------------------------------------
+// -- whole graphs
+// --------------------------------------------------------------------------------------------------
 
 void for_each_node(const Graph& graph, const std::function<void(Node*)>& visit) {
   for (Node* node : graph.nodes()) {
@@ -342,7 +350,8 @@ class Cloner {
     target->opaque = source.opaque;
     for (const auto& [domain, version] : source.opsets()) target->set_opset(domain, version);
     for (const Value* input : source.inputs()) {
-      note(input, target->add_input(input->name(), input->type(), input->tensor() ? *input->tensor() : Tensor()));
+      note(input,
+           target->add_input(input->name(), input->type(), input->tensor() ? *input->tensor() : Tensor()));
     }
     for (const Value* constant : source.constants()) {
       Value* copy = target->add_constant(*constant->tensor(), constant->name());
@@ -368,9 +377,11 @@ class Cloner {
   Value* at(const Value* source) const { return source != nullptr ? copies_.at(source) : nullptr; }
 
   void copy_node(const Node& node, Graph* target) {
-    NodeSpec spec{.op_type = node.op_type(), .inputs = {}, .outputs = {}, .name = node.name(), .domain = node.domain()};
+    NodeSpec spec{
+        .op_type = node.op_type(), .inputs = {}, .outputs = {}, .name = node.name(), .domain = node.domain()};
     for (const Value* input : node.inputs()) spec.inputs.push_back(at(input));
-    for (const Value* output : node.outputs()) spec.outputs.push_back(output != nullptr ? output->name() : "-");
+    for (const Value* output : node.outputs())
+      spec.outputs.push_back(output != nullptr ? output->name() : "-");
     for (const Attribute& attribute : node.attributes()) {
       spec.attributes.push_back({attribute.name, copy_attribute(attribute.value, target), attribute.opaque});
     }

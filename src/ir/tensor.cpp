@@ -28,7 +28,8 @@ OwnedBytes allocate_bytes(std::size_t size) {
 }
 }  // namespace
 
-/// The bytes behind one or more tensors: owned and aligned, or borrowed from an owner and perhaps not aligned.
+/// The bytes behind one or more tensors: owned and aligned, or borrowed from an owner and perhaps not
+/// aligned.
 class Storage {
  public:
   Storage(OwnedBytes owned, std::size_t size) : owned_(std::move(owned)), bytes_(owned_.get(), size) {}
@@ -41,7 +42,8 @@ class Storage {
   bool writable() const { return owned_ != nullptr && owner_ == nullptr; }
 
   const std::byte* aligned() {
-    if (reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(std::max_align_t) == 0) return bytes_.data();
+    if (reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(std::max_align_t) == 0)
+      return bytes_.data();
     std::call_once(align_once_, [this] {
       owned_ = allocate_bytes(bytes_.size());
       if (owned_ == nullptr) throw std::bad_alloc();
@@ -132,8 +134,9 @@ Result<Tensor> Tensor::from_bytes(DataType type, Dims dims, std::span<const std:
                                   std::shared_ptr<const void> owner) {
   PRESS_ASSIGN(const std::int64_t count, checked_count(type, dims));
   if (byte_size(type, count) != static_cast<std::int64_t>(bytes.size())) {
-    return Error(ErrorCode::kInput, fmt::format("{} {} elements need {} bytes, but there are {}", to_string(dims),
-                                                name(type), byte_size(type, count), bytes.size()));
+    return Error(ErrorCode::kInput,
+                 fmt::format("{} {} elements need {} bytes, but there are {}", to_string(dims), name(type),
+                             byte_size(type, count), bytes.size()));
   }
   Tensor tensor;
   tensor.type_ = type;
@@ -146,8 +149,8 @@ Result<Tensor> Tensor::from_bytes(DataType type, Dims dims, std::span<const std:
 Result<Tensor> Tensor::from_strings(Dims dims, std::vector<std::string> strings) {
   PRESS_ASSIGN(const std::int64_t count, element_count(dims));
   if (count != static_cast<std::int64_t>(strings.size())) {
-    return Error(ErrorCode::kInput, fmt::format("shape {} asks for {} strings, but there are {}", to_string(dims),
-                                                count, strings.size()));
+    return Error(ErrorCode::kInput, fmt::format("shape {} asks for {} strings, but there are {}",
+                                                to_string(dims), count, strings.size()));
   }
   Tensor tensor;
   tensor.type_ = DataType::kString;
@@ -161,7 +164,9 @@ std::span<const std::byte> Tensor::bytes() const {
   return storage_ != nullptr ? storage_->bytes() : std::span<const std::byte>();
 }
 
-const std::byte* Tensor::aligned_bytes() const { return storage_ != nullptr ? storage_->aligned() : nullptr; }
+const std::byte* Tensor::aligned_bytes() const {
+  return storage_ != nullptr ? storage_->aligned() : nullptr;
+}
 
 std::span<std::byte> Tensor::mutable_bytes() {
   assert(storage_ != nullptr && type_ != DataType::kString);

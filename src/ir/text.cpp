@@ -68,8 +68,9 @@ class Printer {
       attributes += fmt::format("{}{}={}", attributes.empty() ? "" : ", ", attribute.name,
                                 attribute_text(attribute.value, indent));
     }
-    return fmt::format("{} = {}{}{}({})", fmt::join(outputs, ", "), node.domain().empty() ? "" : node.domain() + ".",
-                       node.op_type(), attributes.empty() ? "" : "<" + attributes + ">", fmt::join(inputs, ", "));
+    return fmt::format("{} = {}{}{}({})", fmt::join(outputs, ", "),
+                       node.domain().empty() ? "" : node.domain() + ".", node.op_type(),
+                       attributes.empty() ? "" : "<" + attributes + ">", fmt::join(inputs, ", "));
   }
 
   std::string attribute_text(const AttributeValue& value, int indent) {
@@ -83,7 +84,8 @@ class Printer {
           } else if constexpr (std::is_same_v<T, Tensor>) {
             return tensor_text(held);
           } else if constexpr (std::is_same_v<T, std::shared_ptr<Graph>>) {
-            return "{\n" + print(*held, indent + 2) + std::string(static_cast<std::size_t>(indent), ' ') + "}";
+            return "{\n" + print(*held, indent + 2) + std::string(static_cast<std::size_t>(indent), ' ') +
+                   "}";
           } else if constexpr (std::is_same_v<T, std::vector<Tensor>>) {
             std::string text = "[";
             for (const Tensor& tensor : held) text += tensor_text(tensor) + ";";
@@ -153,8 +155,12 @@ class Hasher {
   static std::uint64_t hash_value(float value, std::uint64_t seed) {
     return hash_combine(seed, std::bit_cast<std::uint32_t>(value));
   }
-  static std::uint64_t hash_value(const std::string& value, std::uint64_t seed) { return hash_bytes(value, seed); }
-  static std::uint64_t hash_value(const Tensor& value, std::uint64_t seed) { return hash_combine(seed, value.hash()); }
+  static std::uint64_t hash_value(const std::string& value, std::uint64_t seed) {
+    return hash_bytes(value, seed);
+  }
+  static std::uint64_t hash_value(const Tensor& value, std::uint64_t seed) {
+    return hash_combine(seed, value.hash());
+  }
   static std::uint64_t hash_value(const OpaqueAttribute& value, std::uint64_t seed) {
     return hash_bytes(value.bytes, seed);
   }
@@ -172,8 +178,12 @@ class Hasher {
 
 }  // namespace
 
-std::string to_text(const Graph& graph) { return Printer().print(graph, 0); }
+std::string to_text(const Graph& graph) {
+  return Printer().print(graph, 0);
+}
 
-std::uint64_t fingerprint(const Graph& graph) { return Hasher().hash(graph); }
+std::uint64_t fingerprint(const Graph& graph) {
+  return Hasher().hash(graph);
+}
 
 }  // namespace press

@@ -13,9 +13,10 @@ class Verifier {
     for (const Value* value : graph.values()) {
       if (value->graph() != &graph) return breach("value '{}' belongs to another graph", value->name());
       if (value->origin() != Value::Origin::kNodeOutput) defined_.insert(value);
-      if (value->is_constant() && !value->constant()->defined()) return breach("constant '{}' has no tensor", value->name());
+      if (value->is_constant() && !value->constant()->defined())
+        return breach("constant '{}' has no tensor", value->name());
       for (const Use& use : value->uses()) {
-        const Value* used = use.node != nullptr                      ? use.node->input(use.index)
+        const Value* used = use.node != nullptr                  ? use.node->input(use.index)
                             : use.index < graph.outputs().size() ? graph.outputs()[use.index].value
                                                                  : nullptr;
         if (used != value) return breach("a use of value '{}' is out of date", value->name());
@@ -45,7 +46,8 @@ class Verifier {
       }
     }
     for (const Graph* inner : node.subgraphs()) {
-      if (inner->outer() != &graph) return breach("a subgraph of node {} has another outer graph", node.label());
+      if (inner->outer() != &graph)
+        return breach("a subgraph of node {} has another outer graph", node.label());
       PRESS_TRY(check(*inner));
     }
     for (std::size_t i = 0; i < node.output_count(); ++i) {
@@ -64,6 +66,8 @@ class Verifier {
 
 }  // namespace
 
-Status verify(const Graph& graph) { return Verifier().check(graph); }
+Status verify(const Graph& graph) {
+  return Verifier().check(graph);
+}
 
 }  // namespace press

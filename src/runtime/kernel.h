@@ -26,7 +26,8 @@ class KernelContext {
 
   /// False for outputs that nobody asked for.
   virtual bool wants_output(std::size_t index) const = 0;
-  /// Memory for an output, uninitialised; valid until the run ends. Errors: dims that make no sense, no memory.
+  /// Memory for an output, uninitialised; valid until the run ends. Errors: dims that make no sense, no
+  /// memory.
   virtual Result<Tensor*> allocate_output(std::size_t index, DataType type, Dims dims) = 0;
   /// An output that shares the bytes of an existing tensor (Reshape, Identity).
   virtual void set_output(std::size_t index, Tensor tensor) = 0;
@@ -38,7 +39,8 @@ class KernelContext {
   virtual Result<std::vector<Tensor>> run_subgraph(const Graph& graph, std::span<const Tensor> inputs) = 0;
 };
 
-/// A kernel with state of its own: packed weights, primitives per shape. One object a node, made when the session is.
+/// A kernel with state of its own: packed weights, primitives per shape. One object a node, made when the
+/// session is.
 class Kernel {
  public:
   virtual ~Kernel() = default;

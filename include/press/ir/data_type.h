@@ -67,23 +67,64 @@ struct BFloat16 {
   friend bool operator==(BFloat16, BFloat16) = default;
 };
 BFloat16 to_bfloat16(float value);
-inline float to_float(BFloat16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
+inline float to_float(BFloat16 value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
+}
 
 /// The DataType of a C++ element type: `data_type_of<float>() == DataType::kFloat`.
 template <typename T>
 constexpr DataType data_type_of();
-template <> constexpr DataType data_type_of<float>() { return DataType::kFloat; }
-template <> constexpr DataType data_type_of<double>() { return DataType::kDouble; }
-template <> constexpr DataType data_type_of<Float16>() { return DataType::kFloat16; }
-template <> constexpr DataType data_type_of<BFloat16>() { return DataType::kBFloat16; }
-template <> constexpr DataType data_type_of<std::uint8_t>() { return DataType::kUint8; }
-template <> constexpr DataType data_type_of<std::int8_t>() { return DataType::kInt8; }
-template <> constexpr DataType data_type_of<std::uint16_t>() { return DataType::kUint16; }
-template <> constexpr DataType data_type_of<std::int16_t>() { return DataType::kInt16; }
-template <> constexpr DataType data_type_of<std::uint32_t>() { return DataType::kUint32; }
-template <> constexpr DataType data_type_of<std::int32_t>() { return DataType::kInt32; }
-template <> constexpr DataType data_type_of<std::uint64_t>() { return DataType::kUint64; }
-template <> constexpr DataType data_type_of<std::int64_t>() { return DataType::kInt64; }
-template <> constexpr DataType data_type_of<bool>() { return DataType::kBool; }
+template <>
+constexpr DataType data_type_of<float>() {
+  return DataType::kFloat;
+}
+template <>
+constexpr DataType data_type_of<double>() {
+  return DataType::kDouble;
+}
+template <>
+constexpr DataType data_type_of<Float16>() {
+  return DataType::kFloat16;
+}
+template <>
+constexpr DataType data_type_of<BFloat16>() {
+  return DataType::kBFloat16;
+}
+template <>
+constexpr DataType data_type_of<std::uint8_t>() {
+  return DataType::kUint8;
+}
+template <>
+constexpr DataType data_type_of<std::int8_t>() {
+  return DataType::kInt8;
+}
+template <>
+constexpr DataType data_type_of<std::uint16_t>() {
+  return DataType::kUint16;
+}
+template <>
+constexpr DataType data_type_of<std::int16_t>() {
+  return DataType::kInt16;
+}
+template <>
+constexpr DataType data_type_of<std::uint32_t>() {
+  return DataType::kUint32;
+}
+template <>
+constexpr DataType data_type_of<std::int32_t>() {
+  return DataType::kInt32;
+}
+template <>
+constexpr DataType data_type_of<std::uint64_t>() {
+  return DataType::kUint64;
+}
+template <>
+constexpr DataType data_type_of<std::int64_t>() {
+  return DataType::kInt64;
+}
+template <>
+constexpr DataType data_type_of<bool>() {
+  return DataType::kBool;
+}
 
 }  // namespace press

@@ -1,12 +1,12 @@
 // The graph that every pass reads and edits.
 //
-// A Graph owns its nodes and values at stable addresses; Node* and Value* are borrowed and live until the node is
-// erased or the graph dies. Value is the centre: it has one origin, a type and its uses, which the edits keep current.
-// Names are labels for people and files; identity is the pointer. The importer keeps nodes in topological order, and
-// the edits keep that order wherever the caller names the right place.
+// A Graph owns its nodes and values at stable addresses; Node* and Value* are borrowed and live until the
+// node is erased or the graph dies. Value is the centre: it has one origin, a type and its uses, which the
+// edits keep current. Names are labels for people and files; identity is the pointer. The importer keeps
+// nodes in topological order, and the edits keep that order wherever the caller names the right place.
 //
-// What the graph does not understand (doc strings, metadata, fields of newer ONNX versions) travels along as `opaque`
-// bytes and is written back untouched.
+// What the graph does not understand (doc strings, metadata, fields of newer ONNX versions) travels along as
+// `opaque` bytes and is written back untouched.
 #pragma once
 
 #include <cstdint>
@@ -63,7 +63,8 @@ class Value {
   const std::string& name() const { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
 
-  /// The type that the file declares (empty where it says nothing); shape inference keeps its findings beside the graph.
+  /// The type that the file declares (empty where it says nothing); shape inference keeps its findings beside
+  /// the graph.
   const Type& type() const { return type_; }
   void set_type(Type type) { type_ = std::move(type); }
 
@@ -86,16 +87,19 @@ class Value {
   /// The graph that owns it (a subgraph may use values of its outer graphs).
   Graph* graph() const { return graph_; }
 
-  /// What else the file said of it. `sparse`: the SparseTensorProto that a constant came from, until it is replaced.
+  /// What else the file said of it. `sparse`: the SparseTensorProto that a constant came from, until it is
+  /// replaced.
   std::string opaque;
   std::string sparse;
-  /// Position in the file's list of graph inputs for constants that IR versions before 4 list there; else negative.
+  /// Position in the file's list of graph inputs for constants that IR versions before 4 list there; else
+  /// negative.
   std::int64_t legacy_input_position = -1;
 
  private:
   friend class Graph;
   friend class Node;
-  Value(Graph* graph, Origin origin, std::string name) : graph_(graph), origin_(origin), name_(std::move(name)) {}
+  Value(Graph* graph, Origin origin, std::string name)
+      : graph_(graph), origin_(origin), name_(std::move(name)) {}
   void add_use(Node* node, std::size_t index);
   void remove_use(std::size_t slot);
 
@@ -120,7 +124,8 @@ class Node {
   }
   void set_op_type(std::string op_type) { op_type_ = std::move(op_type); }
 
-  /// The name in the file that was read; empty where there was none and for nodes that passes add without one.
+  /// The name in the file that was read; empty where there was none and for nodes that passes add without
+  /// one.
   const std::string& name() const { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
   /// For messages: the name, else the operator and the first output.
@@ -143,8 +148,9 @@ class Node {
   std::int64_t int_attribute(std::string_view name, std::int64_t fallback) const;
   float float_attribute(std::string_view name, float fallback) const;
   std::string string_attribute(std::string_view name, std::string_view fallback) const;
-  std::vector<std::int64_t> ints_attribute(std::string_view name, std::vector<std::int64_t> fallback = {}) const;
-  std::vector<float> floats_attribute(std::string_view name, std::vector<float> fallback = {}) const;
+  std::vector<std::int64_t> ints_attribute(std::string_view name,
+                                           const std::vector<std::int64_t>& fallback = {}) const;
+  std::vector<float> floats_attribute(std::string_view name, const std::vector<float>& fallback = {}) const;
   const Tensor* tensor_attribute(std::string_view name) const;
   const Graph* graph_attribute(std::string_view name) const;
 
@@ -213,13 +219,15 @@ class Graph {
   const std::string& name() const { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
 
-  /// The version of a domain's operator set; 0 where the model does not import it. Subgraphs ask the outermost graph.
+  /// The version of a domain's operator set; 0 where the model does not import it. Subgraphs ask the
+  /// outermost graph.
   std::int64_t opset(std::string_view domain = "") const;
   /// Adds the import, or changes its version.
   void set_opset(std::string domain, std::int64_t version);
   const std::vector<std::pair<std::string, std::int64_t>>& opsets() const { return opsets_; }
 
-  // -- reading -------------------------------------------------------------------------------------------------
+  // -- reading
+  // -------------------------------------------------------------------------------------------------
 
   /// The nodes in order. The current node may be erased while iterating with nodes_snapshot() only.
   class NodeIterator {
@@ -254,7 +262,8 @@ class Graph {
   std::vector<Value*> values() const;
   std::vector<Value*> constants() const;
 
-  // -- edits -----------------------------------------------------------------------------------------------------
+  // -- edits
+  // -----------------------------------------------------------------------------------------------------
 
   /// Interface: only importers and explicit interface changes call these two.
   Value* add_input(std::string name, Type type, Tensor default_value = {});
@@ -272,7 +281,8 @@ class Graph {
   /// Drops trailing omitted inputs beyond `count` inputs.
   void truncate_inputs(Node* node, std::size_t count);
 
-  /// Every use of `old_value`, graph outputs included (their slots keep name and type), becomes a use of `new_value`.
+  /// Every use of `old_value`, graph outputs included (their slots keep name and type), becomes a use of
+  /// `new_value`.
   void replace_all_uses(Value* old_value, Value* new_value);
 
   /// Moves a node before another one of the same graph.
@@ -308,8 +318,9 @@ class Graph {
 struct Model {
   std::int64_t ir_version = 8;
   std::unique_ptr<Graph> graph = std::make_unique<Graph>();
-  std::string opaque;                                           // producer, metadata, functions, … as read
-  std::vector<std::pair<std::string, std::string>> metadata;    // metadata_props that we add or replace on writing
+  std::string opaque;  // producer, metadata, functions, … as read
+  std::vector<std::pair<std::string, std::string>>
+      metadata;  // metadata_props that we add or replace on writing
 };
 
 /// A deep copy: nodes, values, subgraphs; tensors share their bytes.

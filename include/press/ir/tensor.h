@@ -1,7 +1,8 @@
 // A dense tensor: element type, dims, and bytes that are shared and never change while they are shared.
 //
-// The bytes are owned memory, a part of a mapped model file, or memory of the executor. Copying a Tensor copies a
-// pointer. Bytes are little-endian and packed as in ONNX's raw_data (types below 8 bits: low bits first).
+// The bytes are owned memory, a part of a mapped model file, or memory of the executor. Copying a Tensor
+// copies a pointer. Bytes are little-endian and packed as in ONNX's raw_data (types below 8 bits: low bits
+// first).
 #pragma once
 
 #include <cassert>
@@ -36,8 +37,8 @@ class Tensor {
   /// An empty tensor of type kUndefined.
   Tensor() = default;
 
-  /// Uninitialised memory of our own, aligned to 64 bytes. Errors: negative or overflowing dims, an element type of
-  /// unknown width, more memory than the process can get.
+  /// Uninitialised memory of our own, aligned to 64 bytes. Errors: negative or overflowing dims, an element
+  /// type of unknown width, more memory than the process can get.
   static Result<Tensor> allocate(DataType type, Dims dims);
 
   /// Bytes kept alive by `owner`. Errors: `bytes` does not have exactly the size that type and dims ask for.
@@ -49,10 +50,10 @@ class Tensor {
 
   /// A copy of `values`, which must be as many as the dims say.
   template <typename T>
-  static Tensor of(Dims dims, std::span<const T> values);
+  static Tensor of(const Dims& dims, std::span<const T> values);
   template <typename T>
-  static Tensor of(Dims dims, const std::vector<T>& values) {
-    return of<T>(std::move(dims), std::span<const T>(values));
+  static Tensor of(const Dims& dims, const std::vector<T>& values) {
+    return of<T>(dims, std::span<const T>(values));
   }
   template <typename T>
   static Tensor scalar(T value) {
@@ -68,8 +69,8 @@ class Tensor {
   /// The packed bytes, as they stand in a file; possibly not aligned.
   std::span<const std::byte> bytes() const;
 
-  /// The elements as T, aligned (bytes of a mapped file that are not aligned are copied once, here). T must be the
-  /// type's own C++ type.
+  /// The elements as T, aligned (bytes of a mapped file that are not aligned are copied once, here). T must
+  /// be the type's own C++ type.
   template <typename T>
   std::span<const T> data() const {
     assert(type_ == data_type_of<T>());
@@ -106,8 +107,8 @@ class Tensor {
 };
 
 template <typename T>
-Tensor Tensor::of(Dims dims, std::span<const T> values) {
-  auto made = allocate(data_type_of<T>(), std::move(dims));
+Tensor Tensor::of(const Dims& dims, std::span<const T> values) {
+  auto made = allocate(data_type_of<T>(), dims);
   assert(made.ok() && made->size() == static_cast<std::int64_t>(values.size()));
   std::span<T> target = made->template mutable_data<T>();
   for (std::size_t i = 0; i < values.size(); ++i) target[i] = values[i];

@@ -15,7 +15,7 @@ namespace press {
 class Dim {
  public:
   Dim() = default;
-  Dim(std::int64_t value) : value_(value) {}                  // NOLINT(google-explicit-constructor)
+  Dim(std::int64_t value) : value_(value) {}  // NOLINT(google-explicit-constructor)
   explicit Dim(std::string symbol) : symbol_(std::move(symbol)) {}
 
   bool known() const { return value_ >= 0; }
@@ -46,7 +46,7 @@ std::optional<Dims> known_dims(const Shape& shape);
 struct Type {
   DataType element = DataType::kUndefined;
   std::optional<Shape> shape;  // nullopt: not even the rank is known
-  std::string opaque;          // bytes of the TypeProto of a sequence, map, optional or sparse tensor; else empty
+  std::string opaque;  // bytes of the TypeProto of a sequence, map, optional or sparse tensor; else empty
 
   bool is_tensor() const { return opaque.empty(); }
 };

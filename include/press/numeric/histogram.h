@@ -1,9 +1,9 @@
-// A histogram that streams: constant memory, any range, and a result that does not depend on the order of the values or
-// on how they were split over batches, threads and shards.
+// A histogram that streams: constant memory, any range, and a result that does not depend on the order of the
+// values or on how they were split over batches, threads and shards.
 //
-// Bins have width 2^k and are anchored at 0, bin i holds [i·2^k, (i+1)·2^k). k is the smallest with max|x| < kHalf·2^k.
-// When the range grows, k grows, and pairs of bins merge exactly: floor(floor(x/2^k)/2) = floor(x/2^(k+1)). So the bins
-// of any order of insertion or merge are the same.
+// Bins have width 2^k and are anchored at 0, bin i holds [i·2^k, (i+1)·2^k). k is the smallest with max|x| <
+// kHalf·2^k. When the range grows, k grows, and pairs of bins merge exactly: floor(floor(x/2^k)/2) =
+// floor(x/2^(k+1)). So the bins of any order of insertion or merge are the same.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class Histogram {
   std::uint64_t non_finite() const { return non_finite_; }  // NaN and infinities
   /// Exact extremes of the finite values; 0 and 0 where there are none.
   Range min_max() const { return {min_, max_}; }
-  /// The range that holds `percent` of the values (0 < percent <= 100): (100 - percent) are cut, shared between both
-  /// tails; a side without values (all of one sign) keeps its extreme. Bin precision.
+  /// The range that holds `percent` of the values (0 < percent <= 100): (100 - percent) are cut, shared
+  /// between both tails; a side without values (all of one sign) keeps its extreme. Bin precision.
   Range percentile(double percent) const;
 
   /// Bin width is 2^exponent().

@@ -1,7 +1,7 @@
 // What the operators are: for each one its shape rule and its traits. ops.def is the only list.
 //
-// Passes ask traits ("which input is the weight?"), they do not compare operator names. The kernels that execute the
-// operators stand in the same list and are bound by the runtime.
+// Passes ask traits ("which input is the weight?"), they do not compare operator names. The kernels that
+// execute the operators stand in the same list and are bound by the runtime.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,15 @@
 
 namespace press {
 
-/// What shape inference knows of a value: its type and, for small integer tensors that carry shapes, the elements as
-/// far as known (a dim that came from a symbolic batch stays symbolic).
+/// What shape inference knows of a value: its type and, for small integer tensors that carry shapes, the
+/// elements as far as known (a dim that came from a symbolic batch stays symbolic).
 struct ValueFacts {
   Type type;
   std::optional<Shape> elements;
 };
 
-/// A shape rule sees facts of a node's inputs and fills those of its outputs; what it cannot tell it leaves open.
-/// Errors (kInput): attributes or input types that the operator does not allow.
+/// A shape rule sees facts of a node's inputs and fills those of its outputs; what it cannot tell it leaves
+/// open. Errors (kInput): attributes or input types that the operator does not allow.
 class ShapeContext {
  public:
   ShapeContext(const Node& node, std::vector<const ValueFacts*> inputs, std::vector<ValueFacts>& outputs)
@@ -32,7 +32,9 @@ class ShapeContext {
   std::int64_t opset() const { return node_.graph()->opset(node_.domain()); }
   std::size_t input_count() const { return inputs_.size(); }
   /// Null for an omitted input.
-  const ValueFacts* input(std::size_t index) const { return index < inputs_.size() ? inputs_[index] : nullptr; }
+  const ValueFacts* input(std::size_t index) const {
+    return index < inputs_.size() ? inputs_[index] : nullptr;
+  }
   /// The input's tensor where it is a constant of the graph.
   const Tensor* constant(std::size_t index) const {
     const Value* value = node_.input(index);
@@ -50,9 +52,9 @@ using ShapeRule = Status (*)(ShapeContext&);
 
 /// How an operator treats the numbers of its first input; quantization places its scales by it.
 enum class Passage {
-  kNone,      // computes something new
-  kSame,      // every output element is an input element (Reshape, Transpose, MaxPool, Slice, …): same scale
-  kClamp,     // elementwise, cuts the range (Relu, Clip): belongs to the operator before it
+  kNone,   // computes something new
+  kSame,   // every output element is an input element (Reshape, Transpose, MaxPool, Slice, …): same scale
+  kClamp,  // elementwise, cuts the range (Relu, Clip): belongs to the operator before it
 };
 
 struct OpTraits {
@@ -84,12 +86,12 @@ const OpTraits& traits(const Node& node);
 /// The linear operator's weight as a constant of the graph, or null.
 Value* constant_weight(const Node& node);
 
-/// The axis of the weight that runs over output channels: Conv 0, ConvTranspose 1 (per group), Gemm by transB, MatMul the
-/// last one. Nullopt for operators without weights.
+/// The axis of the weight that runs over output channels: Conv 0, ConvTranspose 1 (per group), Gemm by
+/// transB, MatMul the last one. Nullopt for operators without weights.
 std::optional<int> weight_channel_axis(const Node& node);
 
-/// Multiply-accumulates of one execution, from the facts of inputs and outputs; linear operators only, others count 0.
-/// Nullopt where a needed dim is not known.
+/// Multiply-accumulates of one execution, from the facts of inputs and outputs; linear operators only, others
+/// count 0. Nullopt where a needed dim is not known.
 std::optional<std::int64_t> multiply_accumulates(const Node& node, const ValueFacts* first_input,
                                                  const ValueFacts* first_output);
 
@@ -97,13 +99,13 @@ std::optional<std::int64_t> multiply_accumulates(const Node& node, const ValueFa
 using ShapeTable = std::unordered_map<const Value*, ValueFacts>;
 
 struct ShapeInferenceOptions {
-  /// Extents to put in the place of named or unknown dims of the graph's inputs: "N" -> 1. The key "" stands for every
-  /// unknown or unlisted one.
+  /// Extents to put in the place of named or unknown dims of the graph's inputs: "N" -> 1. The key "" stands
+  /// for every unknown or unlisted one.
   std::unordered_map<std::string, std::int64_t> dims;
 };
 
-/// Runs the shape rules over the graph. Types that the file declares are the start; an unknown operator leaves its
-/// outputs as declared. Errors (kInput): a rule rejects a node; the message names the node.
+/// Runs the shape rules over the graph. Types that the file declares are the start; an unknown operator
+/// leaves its outputs as declared. Errors (kInput): a rule rejects a node; the message names the node.
 Result<ShapeTable> infer_shapes(const Graph& graph, const ShapeInferenceOptions& options = {});
 
 }  // namespace press

@@ -1,4 +1,5 @@
-// What passes are told: plain data, filled by the pipeline from flags or a recipe. Defaults are what users want.
+// What passes are told: plain data, filled by the pipeline from flags or a recipe. Defaults are what users
+// want.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@
 
 namespace press {
 
-/// Which nodes a pass may touch: regular expressions (ECMAScript, searched) on original node names. An empty `include`
-/// means all; `exclude` wins.
+/// Which nodes a pass may touch: regular expressions (ECMAScript, searched) on original node names. An empty
+/// `include` means all; `exclude` wins.
 struct NodeSelection {
   std::vector<std::string> include;
   std::vector<std::string> exclude;

@@ -1,6 +1,6 @@
-// A pass rewrites a model: one function in one file, named in passes.def with its family, its numerics and one line for
-// people. The pass manager (src/pipeline) verifies, times, checks that the rewrites were told truthfully, removes dead
-// nodes and reports; a pass only rewrites and says what it declined.
+// A pass rewrites a model: one function in one file, named in passes.def with its family, its numerics and
+// one line for people. The pass manager (src/pipeline) verifies, times, checks that the rewrites were told
+// truthfully, removes dead nodes and reports; a pass only rewrites and says what it declined.
 #pragma once
 
 #include <cstddef>

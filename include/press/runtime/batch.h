@@ -1,4 +1,5 @@
-// A batch of samples on its way through a network: plain data between those who read images and those who run models.
+// A batch of samples on its way through a network: plain data between those who read images and those who run
+// models.
 #pragma once
 
 #include <cstdint>

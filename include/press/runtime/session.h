@@ -13,31 +13,33 @@
 namespace press {
 
 struct SessionOptions {
-  /// Threads within one run(). Callers that have many batches do better with several sessions of one thread each; the
-  /// results of a session of one thread do not depend on how many others run beside it.
+  /// Threads within one run(). Callers that have many batches do better with several sessions of one thread
+  /// each; the results of a session of one thread do not depend on how many others run beside it.
   int threads = 1;
 };
 
 /// Sees an intermediate tensor while a run goes on; the tensor's memory may be reused when the call returns.
 using Tap = std::function<void(const Value& value, const Tensor& tensor)>;
 
-/// A graph made ready to run: kernels chosen, weights packed, lifetimes planned. Not for use by two threads at once;
-/// several sessions may share one graph, which they only read and which must outlive them.
+/// A graph made ready to run: kernels chosen, weights packed, lifetimes planned. Not for use by two threads
+/// at once; several sessions may share one graph, which they only read and which must outlive them.
 class Session {
  public:
-  /// Errors: kUnsupported names operator, node and opset of what we cannot execute; kInput for attributes that make no
-  /// sense.
+  /// Errors: kUnsupported names operator, node and opset of what we cannot execute; kInput for attributes
+  /// that make no sense.
   static Result<Session> create(const Graph& graph, const SessionOptions& options = {});
 
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
 
-  /// Inputs in the order of graph.inputs() (those with a default may be undefined tensors), any batch size; outputs in
-  /// the order of graph.outputs(). Errors: kInput where tensors do not fit the graph, naming input or node.
+  /// Inputs in the order of graph.inputs() (those with a default may be undefined tensors), any batch size;
+  /// outputs in the order of graph.outputs(). Errors: kInput where tensors do not fit the graph, naming input
+  /// or node.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
 
-  /// The same; `tap` is called for each value of `watched` as it is computed (graph inputs too), in execution order.
+  /// The same; `tap` is called for each value of `watched` as it is computed (graph inputs too), in execution
+  /// order.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, std::span<const Value* const> watched,
                                   const Tap& tap);
 
@@ -50,8 +52,8 @@ class Session {
 /// True where the runtime has a kernel for the node's operator.
 bool can_execute(const Node& node);
 
-/// Executes one node on given inputs (null: omitted). Errors: as Session; kUnsupported where an output would need more
-/// than `max_output_bytes`.
+/// Executes one node on given inputs (null: omitted). Errors: as Session; kUnsupported where an output would
+/// need more than `max_output_bytes`.
 Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs,
                                           std::int64_t max_output_bytes);
 

@@ -1,8 +1,9 @@
-// Errors as values: every function that can fail for a reason outside this library returns Result<T> or Status.
+// Errors as values: every function that can fail for a reason outside this library returns Result<T> or
+// Status.
 //
-// An Error carries a closed code (the command line maps it to an exit code, see docs/errors.md), one sentence, and
-// the chain of what was being done, outermost first: "loading 'a.onnx': node 'Conv_3': scale input is not constant".
-// A broken invariant of our own is an assert, never an Error.
+// An Error carries a closed code (the command line maps it to an exit code, see docs/errors.md), one
+// sentence, and the chain of what was being done, outermost first: "loading 'a.onnx': node 'Conv_3': scale
+// input is not constant". A broken invariant of our own is an assert, never an Error.
 #pragma once
 
 #include <cassert>
@@ -105,15 +106,16 @@ using Status = Result<void>;
 #define PRESS_CONCAT(a, b) PRESS_CONCAT_INNER(a, b)
 
 /// Leaves the function with the error of a Status or Result, if it has one.
-#define PRESS_TRY(expression)                                            \
-  do {                                                                   \
-    auto press_status = (expression);                                    \
-    if (!press_status.ok()) return std::move(press_status).error();      \
+#define PRESS_TRY(expression)                                       \
+  do {                                                              \
+    auto press_status = (expression);                               \
+    if (!press_status.ok()) return std::move(press_status).error(); \
   } while (false)
 
 /// `PRESS_ASSIGN(auto x, f());` declares or assigns x, or leaves the function with the error of f().
-#define PRESS_ASSIGN(target, expression) PRESS_ASSIGN_INNER(PRESS_CONCAT(press_result_, __LINE__), target, expression)
-#define PRESS_ASSIGN_INNER(result, target, expression)   \
-  auto result = (expression);                            \
-  if (!result.ok()) return std::move(result).error();    \
+#define PRESS_ASSIGN(target, expression) \
+  PRESS_ASSIGN_INNER(PRESS_CONCAT(press_result_, __LINE__), target, expression)
+#define PRESS_ASSIGN_INNER(result, target, expression) \
+  auto result = (expression);                          \
+  if (!result.ok()) return std::move(result).error();  \
   target = std::move(result).value()
