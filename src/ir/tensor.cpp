@@ -28,18 +28,20 @@ OwnedBytes allocate_bytes(std::size_t size) {
 }
 }  // namespace
 
-/// The bytes behind one or more tensors: owned and aligned, or borrowed from an owner and perhaps not
-/// aligned.
+/// The bytes behind one or more tensors: owned and aligned, lent by an owner to be written, or borrowed from
+/// an owner only to be read and perhaps not aligned.
 class Storage {
  public:
   Storage(OwnedBytes owned, std::size_t size) : owned_(std::move(owned)), bytes_(owned_.get(), size) {}
   Storage(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
       : owner_(std::move(owner)), bytes_(bytes) {}
+  Storage(std::span<std::byte> lent, std::shared_ptr<void> owner)
+      : owner_(std::move(owner)), lent_(lent.data()), bytes_(lent) {}
   explicit Storage(std::vector<std::string> strings) : strings_(std::move(strings)) {}
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::vector<std::string>& strings() const { return strings_; }
-  bool writable() const { return owned_ != nullptr && owner_ == nullptr; }
+  bool writable() const { return lent_ != nullptr || (owned_ != nullptr && owner_ == nullptr); }
 
   const std::byte* aligned() {
     if (reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(std::max_align_t) == 0)
@@ -54,7 +56,7 @@ class Storage {
 
   std::span<std::byte> writable_bytes() {
     hash_ = 0;
-    return {owned_.get(), bytes_.size()};
+    return {lent_ != nullptr ? lent_ : owned_.get(), bytes_.size()};
   }
 
   std::uint64_t hash() {
@@ -68,7 +70,8 @@ class Storage {
 
  private:
   OwnedBytes owned_;                   // our own bytes, or the aligned copy of borrowed ones
-  std::shared_ptr<const void> owner_;  // keeps borrowed bytes alive
+  std::shared_ptr<const void> owner_;  // keeps bytes that are not ours alive
+  std::byte* lent_ = nullptr;
   std::span<const std::byte> bytes_;
   std::vector<std::string> strings_;
   std::once_flag align_once_;
@@ -143,6 +146,22 @@ Result<Tensor> Tensor::from_bytes(DataType type, Dims dims, std::span<const std:
   tensor.dims_ = std::move(dims);
   tensor.size_ = count;
   tensor.storage_ = std::make_shared<Storage>(bytes, std::move(owner));
+  return tensor;
+}
+
+Result<Tensor> Tensor::over(DataType type, Dims dims, std::span<std::byte> memory,
+                            std::shared_ptr<void> owner) {
+  PRESS_ASSIGN(const std::int64_t count, checked_count(type, dims));
+  const auto size = static_cast<std::size_t>(byte_size(type, count));
+  if (size > memory.size()) {
+    return Error(ErrorCode::kInternal, fmt::format("{} {} elements need {} bytes, but {} are lent",
+                                                   to_string(dims), name(type), size, memory.size()));
+  }
+  Tensor tensor;
+  tensor.type_ = type;
+  tensor.dims_ = std::move(dims);
+  tensor.size_ = count;
+  tensor.storage_ = std::make_shared<Storage>(memory.first(size), std::move(owner));
   return tensor;
 }
 

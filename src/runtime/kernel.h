@@ -1,4 +1,9 @@
 // What a kernel is: the code that executes one operator. Private to the runtime.
+//
+// A kernel is a function, or a factory of an object where state is kept between runs (packed weights,
+// primitives per shape). ops.def names it; src/runtime/kernels/kernels.h declares it. Kernels compute the
+// output dims from the actual inputs, check everything that the graph may get wrong, and ask for output
+// memory before they compute.
 #pragma once
 
 #include <memory>
@@ -22,6 +27,7 @@ class KernelContext {
   virtual std::size_t input_count() const = 0;
   /// Null for an omitted input.
   virtual const Tensor* input(std::size_t index) const = 0;
+  /// True where the input is the same tensor in every run: what is derived from it may be kept.
   virtual bool input_is_constant(std::size_t index) const = 0;
 
   /// False for outputs that nobody asked for.
@@ -31,6 +37,8 @@ class KernelContext {
   virtual Result<Tensor*> allocate_output(std::size_t index, DataType type, Dims dims) = 0;
   /// An output that shares the bytes of an existing tensor (Reshape, Identity).
   virtual void set_output(std::size_t index, Tensor tensor) = 0;
+  /// Uninitialised memory that the kernel needs while it runs, from the same pool as the outputs.
+  virtual Result<Tensor> allocate_scratch(DataType type, Dims dims) = 0;
 
   /// Threads that the kernel may use.
   virtual int threads() const = 0;
@@ -49,5 +57,53 @@ class Kernel {
 
 using KernelFunction = Status (*)(KernelContext&);
 using KernelFactory = Result<std::unique_ptr<Kernel>> (*)(const Node&);
+
+/// A kernel that computes in float32 only. Inputs of type float16, bfloat16 or double reach it as float32
+/// (constants are converted once); its float32 outputs are rounded to the type of the first such input.
+class Float32Kernel : public Kernel {
+ public:
+  Status run(KernelContext& context) final;
+
+ protected:
+  virtual Status run_float32(KernelContext& context) = 0;
+
+ private:
+  class Context;
+  std::vector<Tensor> constants_;  // float32 forms of constant inputs, by input position
+};
+
+/// Wraps a function as a kernel.
+template <typename Base>
+class FunctionKernel;
+
+template <>
+class FunctionKernel<Kernel> final : public Kernel {
+ public:
+  explicit FunctionKernel(KernelFunction function) : function_(function) {}
+  Status run(KernelContext& context) override { return function_(context); }
+
+ private:
+  KernelFunction function_;
+};
+
+template <>
+class FunctionKernel<Float32Kernel> final : public Float32Kernel {
+ public:
+  explicit FunctionKernel(KernelFunction function) : function_(function) {}
+
+ protected:
+  Status run_float32(KernelContext& context) override { return function_(context); }
+
+ private:
+  KernelFunction function_;
+};
+
+namespace kernels {
+/// For ops.def: a function that computes in float32 only, as a factory; see Float32Kernel.
+template <KernelFunction function>
+Result<std::unique_ptr<Kernel>> in_float32(const Node& /*node*/) {
+  return std::unique_ptr<Kernel>(std::make_unique<FunctionKernel<Float32Kernel>>(function));
+}
+}  // namespace kernels
 
 }  // namespace press

@@ -45,6 +45,12 @@ class Tensor {
   static Result<Tensor> from_bytes(DataType type, Dims dims, std::span<const std::byte> bytes,
                                    std::shared_ptr<const void> owner);
 
+  /// Memory lent by `owner` (the executor's pool), which this tensor may write while nobody shares it.
+  /// `memory` is aligned to 64 bytes and may be larger than needed. Errors: as allocate(); `memory` is too
+  /// small.
+  static Result<Tensor> over(DataType type, Dims dims, std::span<std::byte> memory,
+                             std::shared_ptr<void> owner);
+
   /// A tensor of strings. Errors: the count does not match the dims.
   static Result<Tensor> from_strings(Dims dims, std::vector<std::string> strings);
 

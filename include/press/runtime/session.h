@@ -38,10 +38,14 @@ class Session {
   /// or node.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
 
-  /// The same; `tap` is called for each value of `watched` as it is computed (graph inputs too), in execution
-  /// order.
+  /// The same; `tap` is called for each value of `watched` as it is computed, in execution order (graph
+  /// inputs and what depends on constants only come first). Values of subgraphs may be watched; they come as
+  /// often as they are computed.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, std::span<const Value* const> watched,
                                   const Tap& tap);
+
+  /// Bytes of intermediate tensors and results at the peak of the last run.
+  std::int64_t peak_bytes() const;
 
  private:
   class Plan;

@@ -1,0 +1,212 @@
+#include "runtime/onednn.h"
+
+#include <fmt/format.h>
+
+#include <oneapi/dnnl/dnnl.hpp>
+#include <unordered_map>
+
+namespace press::onednn {
+
+namespace {
+
+using DnnlDims = dnnl::memory::dims;
+using DnnlType = dnnl::memory::data_type;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+/// `body()`, with the library's exceptions turned into an Error.
+template <typename Body>
+auto guarded(const char* doing, const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const dnnl::error& error) {
+    const ErrorCode code = error.status == dnnl_unimplemented || error.status == dnnl_out_of_memory ||
+                                   error.status == dnnl_invalid_arguments
+                               ? ErrorCode::kUnsupported
+                               : ErrorCode::kInternal;
+    return Error(code, fmt::format("oneDNN cannot {}: {}", doing, error.what()));
+  }
+}
+
+DnnlDims dense_strides(const DnnlDims& dims) {
+  DnnlDims strides(dims.size(), 1);
+  for (std::size_t i = dims.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * std::max<std::int64_t>(dims[i], 1);
+  return strides;
+}
+
+dnnl::memory::desc plain(const DnnlDims& dims, DnnlType type) {
+  return {dims, type, dense_strides(dims)};
+}
+
+dnnl::memory::desc activation(const DnnlDims& dims, DnnlType type, Layout layout) {
+  if (layout == Layout::kPlain) return plain(dims, type);
+  DnnlDims physical = {dims[0]};
+  physical.insert(physical.end(), dims.begin() + 2, dims.end());
+  physical.push_back(dims[1]);
+  const DnnlDims strides = dense_strides(physical);
+  DnnlDims logical = {strides.front(), strides.back()};
+  logical.insert(logical.end(), strides.begin() + 1, strides.end() - 1);
+  return {dims, type, logical};
+}
+
+dnnl::memory::desc any_layout(const DnnlDims& dims, DnnlType type) {
+  return {dims, type, dnnl::memory::format_tag::any};
+}
+
+/// ONNX's weights as oneDNN sees them: [groups,] O, I, spatial, with the strides of the file's order.
+struct FileWeights {
+  DnnlDims dims;
+  DnnlDims strides;
+};
+
+FileWeights file_weights(const ConvolutionSpec& spec) {
+  const Dims& w = spec.weights;
+  FileWeights result;
+  result.dims = {spec.groups, w[0] / spec.groups, w[1]};
+  result.dims.insert(result.dims.end(), w.begin() + 2, w.end());
+  result.strides = dense_strides(result.dims);
+  if (spec.transposed) {
+    std::swap(result.dims[1], result.dims[2]);
+    std::swap(result.strides[1], result.strides[2]);
+  }
+  if (spec.groups == 1) {
+    result.dims.erase(result.dims.begin());
+    result.strides.erase(result.strides.begin());
+  }
+  return result;
+}
+
+DnnlDims minus_one(const Dims& dims) {
+  DnnlDims result(dims.begin(), dims.end());
+  for (std::int64_t& dim : result) --dim;
+  return result;
+}
+
+dnnl::primitive_attr user_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+template <typename Primitive, dnnl::algorithm algorithm>
+typename Primitive::primitive_desc describe(const ConvolutionSpec& spec) {
+  const dnnl::memory::desc source = activation(spec.source, DnnlType::f32, spec.layout);
+  const dnnl::memory::desc target = activation(spec.target, DnnlType::f32, spec.layout);
+  const dnnl::memory::desc weights = any_layout(file_weights(spec).dims, DnnlType::f32);
+  const dnnl::memory::desc bias = spec.bias ? plain({spec.target[1]}, DnnlType::f32) : dnnl::memory::desc();
+  const DnnlDims dilations = minus_one(spec.dilations);
+  const dnnl::primitive_attr attributes = user_scratchpad();
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(),      dnnl::prop_kind::forward_inference,
+          algorithm,     source,
+          weights,       bias,
+          target,        spec.strides,
+          dilations,     spec.pads_begin,
+          spec.pads_end, attributes};
+#else
+  const typename Primitive::desc operation(dnnl::prop_kind::forward_inference, algorithm, source, weights,
+                                           bias, target, spec.strides, dilations, spec.pads_begin,
+                                           spec.pads_end);
+  return {operation, attributes, engine()};
+#endif
+}
+
+/// A memory object over the caller's bytes; oneDNN only writes where the primitive's direction says so.
+dnnl::memory over(const dnnl::memory::desc& description, const void* bytes) {
+  return {description, engine(), const_cast<void*>(bytes)};
+}
+
+}  // namespace
+
+struct Convolution::Impl {
+  dnnl::primitive primitive;
+  dnnl::memory::desc source, target, bias, weights, file_weights, scratchpad;
+  dnnl::stream stream{engine()};
+  std::optional<dnnl::reorder> pack;  // none where the file's order serves as it is
+  Tensor packed;                      // kept weights
+
+  template <typename Description>
+  void take(const Description& description) {
+    source = description.src_desc();
+    target = description.dst_desc();
+    weights = description.weights_desc();
+    bias = description.bias_desc();
+    scratchpad = description.scratchpad_desc();
+    if (weights != file_weights) {
+      pack = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), file_weights, engine(), weights));
+    }
+  }
+};
+
+Convolution::Convolution(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Convolution::Convolution(Convolution&&) noexcept = default;
+Convolution& Convolution::operator=(Convolution&&) noexcept = default;
+Convolution::~Convolution() = default;
+
+Result<Convolution> Convolution::create(const ConvolutionSpec& spec) {
+  return guarded("make this convolution", [&]() -> Result<Convolution> {
+    auto impl = std::make_unique<Impl>();
+    const FileWeights from_file = file_weights(spec);
+    impl->file_weights = {from_file.dims, DnnlType::f32, from_file.strides};
+    if (spec.transposed) {
+      using Primitive = dnnl::deconvolution_forward;
+      const auto description = describe<Primitive, dnnl::algorithm::deconvolution_direct>(spec);
+      impl->take(description);
+      impl->primitive = Primitive(description);
+    } else {
+      using Primitive = dnnl::convolution_forward;
+      const auto description = describe<Primitive, dnnl::algorithm::convolution_direct>(spec);
+      impl->take(description);
+      impl->primitive = Primitive(description);
+    }
+    return Convolution(std::move(impl));
+  });
+}
+
+Status Convolution::run(KernelContext& context, const float* source, const float* weights, bool keep_weights,
+                        const float* bias, float* target) {
+  return guarded("run this convolution", [&]() -> Status {
+    Impl& impl = *impl_;
+    Tensor packed = impl.packed;
+    if (impl.pack && !packed.defined()) {
+      const Dims size = {static_cast<std::int64_t>(impl.weights.get_size())};
+      PRESS_ASSIGN(packed, keep_weights ? Tensor::allocate(DataType::kUint8, size)
+                                        : context.allocate_scratch(DataType::kUint8, size));
+      dnnl::memory from = over(impl.file_weights, weights);
+      dnnl::memory to = over(impl.weights, packed.mutable_bytes().data());
+      impl.pack->execute(impl.stream, from, to);
+      if (keep_weights) impl.packed = packed;
+    }
+    std::unordered_map<int, dnnl::memory> arguments = {
+        {DNNL_ARG_SRC, over(impl.source, source)},
+        {DNNL_ARG_WEIGHTS,
+         over(impl.weights, impl.pack ? packed.bytes().data() : static_cast<const void*>(weights))},
+        {DNNL_ARG_DST, over(impl.target, target)},
+    };
+    if (bias != nullptr) arguments.insert({DNNL_ARG_BIAS, over(impl.bias, bias)});
+    Tensor scratchpad;
+    if (const std::size_t size = impl.scratchpad.get_size(); size > 0) {
+      PRESS_ASSIGN(scratchpad, context.allocate_scratch(DataType::kUint8, {static_cast<std::int64_t>(size)}));
+      arguments.insert({DNNL_ARG_SCRATCHPAD, over(impl.scratchpad, scratchpad.mutable_bytes().data())});
+    }
+    impl.primitive.execute(impl.stream, arguments);
+    impl.stream.wait();
+    return {};
+  });
+}
+
+Status sgemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+             const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
+             std::int64_t ldc) {
+  const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a,
+                                          lda, b, ldb, beta, c, ldc);
+  if (status == dnnl_success) return {};
+  return Error(ErrorCode::kUnsupported,
+               fmt::format("oneDNN cannot multiply matrices of {}x{} and {}x{}", m, k, k, n));
+}
+
+}  // namespace press::onednn

@@ -1,0 +1,161 @@
+#include "press/runtime/session.h"
+
+#include <fmt/format.h>
+
+#include <new>
+#include <unordered_set>
+
+#include "runtime/kernel_registry.h"
+#include "runtime/parallel.h"
+#include "runtime/plan.h"
+
+namespace press {
+
+namespace {
+
+/// `body()`, with the exceptions that containers throw turned into an Error.
+template <typename Body>
+auto guarded(const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kUnsupported, "not enough memory");
+  } catch (const std::length_error&) {
+    return Error(ErrorCode::kUnsupported, "not enough memory");
+  }
+}
+
+Status check_input(const Value& input, const Tensor& tensor) {
+  const Type& type = input.type();
+  if (!tensor.defined()) {
+    return Error(ErrorCode::kInput,
+                 fmt::format("input '{}' has no default and no tensor is given", input.name()));
+  }
+  const auto mismatch = [&] {
+    return Error(ErrorCode::kInput,
+                 fmt::format("input '{}' should be {}, but is {} {}", input.name(), to_string(type),
+                             name(tensor.type()), to_string(tensor.dims())));
+  };
+  if (!type.is_tensor()) {
+    return Error(
+        ErrorCode::kUnsupported,
+        fmt::format("input '{}' is a sequence, map or optional; only tensors can be executed", input.name()));
+  }
+  if (type.element != DataType::kUndefined && type.element != tensor.type()) return mismatch();
+  if (!type.shape) return {};
+  if (type.shape->size() != tensor.rank()) return mismatch();
+  for (std::size_t i = 0; i < tensor.rank(); ++i) {
+    const Dim& dim = (*type.shape)[i];
+    if (dim.known() && dim.value() != tensor.dims()[i]) return mismatch();
+  }
+  return {};
+}
+
+}  // namespace
+
+class Session::Plan {
+ public:
+  static Result<std::unique_ptr<Plan>> create(const Graph& graph, const SessionOptions& options) {
+    auto plan = std::make_unique<Plan>();
+    plan->graph_ = &graph;
+    plan->state_.pool = BufferPool::create();
+    plan->state_.threads = std::max(options.threads, 1);
+    const ThreadScope scope(plan->state_.threads);
+    PRESS_ASSIGN(plan->steps_, GraphPlan::create(graph, {}));
+    return plan;
+  }
+
+  Result<std::vector<Tensor>> run(std::span<const Tensor> given, std::span<const Value* const> watched,
+                                  const Tap& tap) {
+    const ThreadScope scope(state_.threads);
+    PRESS_ASSIGN(const std::vector<Tensor> inputs, checked_inputs(given));
+    const std::unordered_set<const Value*> watched_set(watched.begin(), watched.end());
+    ExecutionState state = state_;
+    if (!watched.empty()) {
+      state.watched = &watched_set;
+      state.tap = &tap;
+      tap_inputs_and_constants(inputs, watched, tap);
+    }
+    state.pool->reset_peak();
+    return steps_->run(state, inputs, {});
+  }
+
+  std::int64_t peak_bytes() const { return state_.pool->peak_bytes(); }
+
+ private:
+  Result<std::vector<Tensor>> checked_inputs(std::span<const Tensor> given) const {
+    const std::vector<Value*>& wanted = graph_->inputs();
+    if (given.size() != wanted.size()) {
+      return Error(ErrorCode::kInput,
+                   fmt::format("the network takes {} inputs, but {} are given", wanted.size(), given.size()));
+    }
+    std::vector<Tensor> inputs(given.begin(), given.end());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].defined() && wanted[i]->tensor() != nullptr) inputs[i] = *wanted[i]->tensor();
+      PRESS_TRY(check_input(*wanted[i], inputs[i]));
+    }
+    return inputs;
+  }
+
+  void tap_inputs_and_constants(std::span<const Tensor> inputs, std::span<const Value* const> watched,
+                                const Tap& tap) const {
+    for (const Value* value : watched) {
+      if (value->is_graph_input() && value->graph() == graph_) {
+        const auto position = std::ranges::find(graph_->inputs(), value) - graph_->inputs().begin();
+        tap(*value, inputs[static_cast<std::size_t>(position)]);
+      } else if (const Tensor* constant = steps_->constant(value); constant != nullptr) {
+        tap(*value, *constant);
+      }
+    }
+  }
+
+  const Graph* graph_ = nullptr;
+  ExecutionState state_;
+  std::unique_ptr<GraphPlan> steps_;
+};
+
+Session::Session(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::create(const Graph& graph, const SessionOptions& options) {
+  return guarded([&]() -> Result<Session> {
+    PRESS_ASSIGN(std::unique_ptr<Plan> plan, Plan::create(graph, options));
+    return Session(std::move(plan));
+  });
+}
+
+Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs) {
+  return run(inputs, {}, {});
+}
+
+Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs,
+                                         std::span<const Value* const> watched, const Tap& tap) {
+  return guarded([&] { return plan_->run(inputs, watched, tap); });
+}
+
+std::int64_t Session::peak_bytes() const {
+  return plan_->peak_bytes();
+}
+
+bool can_execute(const Node& node) {
+  return has_kernel(node);
+}
+
+Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs,
+                                          std::int64_t max_output_bytes) {
+  return guarded([&]() -> Result<std::vector<Tensor>> {
+    const ThreadScope scope(1);
+    PRESS_ASSIGN(const std::unique_ptr<GraphPlan> plan, GraphPlan::create(node));
+    ExecutionState state;
+    state.pool = BufferPool::create();
+    state.max_output_bytes = max_output_bytes;
+    std::vector<Tensor> given;
+    given.reserve(inputs.size());
+    for (const Tensor* input : inputs) given.push_back(input != nullptr ? *input : Tensor());
+    return plan->run(state, given, {});
+  });
+}
+
+}  // namespace press
