@@ -23,28 +23,45 @@ class Histogram {
  public:
   static constexpr int kHalf = 2048;  // bins on each side of 0
 
+  /// What is kept of the values: count and extremes only (several times faster), or the bins too.
+  enum class Detail : std::uint8_t { kExtremes, kBins };
+
+  explicit Histogram(Detail detail = Detail::kBins) : detail_(detail) {}
+
+  /// A histogram from its parts, as they were read from a file. `bins` is empty or holds 2·kHalf counts.
+  static Histogram from_parts(Range min_max, std::uint64_t count, int exponent,
+                              std::vector<std::uint64_t> bins);
+
   /// NaN and infinities are counted apart and enter neither bins nor min and max.
   void add(std::span<const float> values);
+  /// Keeps what both sides have: where one of them has extremes only, so has the result.
   void merge(const Histogram& other);
 
+  Detail detail() const { return detail_; }
   std::uint64_t count() const { return count_; }            // finite values
   std::uint64_t non_finite() const { return non_finite_; }  // NaN and infinities
   /// Exact extremes of the finite values; 0 and 0 where there are none.
   Range min_max() const { return {min_, max_}; }
   /// The range that holds `percent` of the values (0 < percent <= 100): (100 - percent) are cut, shared
-  /// between both tails; a side without values (all of one sign) keeps its extreme. Bin precision.
+  /// between both tails; a side without values (all of one sign) keeps its extreme. Bin precision. Without
+  /// bins: min_max().
   Range percentile(double percent) const;
 
   /// Bin width is 2^exponent().
   int exponent() const { return exponent_; }
-  /// 2·kHalf counts, the first one for the bin [-kHalf·2^k, (-kHalf+1)·2^k); empty where count() is 0.
+  /// 2·kHalf counts, the first one for the bin [-kHalf·2^k, (-kHalf+1)·2^k); empty without bins or where
+  /// count() is 0.
   std::span<const std::uint64_t> bins() const { return bins_; }
 
   friend bool operator==(const Histogram&, const Histogram&) = default;
 
  private:
+  void add_block(std::span<const float> values, std::vector<std::uint32_t>& lanes);
+  void include(Range extremes, std::uint64_t count);
   void grow_to(int exponent);
+  void flush(std::vector<std::uint32_t>& lanes);
 
+  Detail detail_;
   std::vector<std::uint64_t> bins_;
   int exponent_ = 0;
   float min_ = 0;

@@ -9,6 +9,7 @@
 
 #include "press/ir/data_type.h"
 #include "press/numeric/calibration_table.h"
+#include "press/numeric/observer.h"
 
 namespace press {
 
@@ -32,8 +33,6 @@ struct PruneOptions {
   bool biases = false;
   NodeSelection nodes;
 };
-
-enum class Observer { kMinMax, kPercentile };
 
 struct QuantizeOptions {
   DataType activation_type = DataType::kUint8;  // kUint8 or kInt8, asymmetric
