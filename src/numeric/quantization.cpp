@@ -77,19 +77,32 @@ Result<QuantParams> choose_params_within(Range range, Range limit, DataType type
   assert(limit.lo <= 0.0F && limit.hi >= 0.0F);
   const Range inside{std::max(range.lo, limit.lo), std::min(range.hi, limit.hi)};
   PRESS_ASSIGN(QuantParams params, choose_params(inside.lo <= inside.hi ? inside : Range{}, type));
-  const IntegerLimits limits = integer_limits(type);
-  const auto shrink = [&](float bound, std::int32_t steps) {
-    if (steps == 0) return;
-    const auto wanted = static_cast<float>(static_cast<double>(bound) / steps);
-    if (wanted < params.scale) params.scale = std::max(wanted, kSmallestScale);
+  const auto inside_limit = [&limit](const QuantParams& p) {
+    return p.reach().lo >= limit.lo && p.reach().hi <= limit.hi;
   };
-  shrink(limit.hi, limits.hi - params.zero_point);
-  shrink(limit.lo, limits.lo - params.zero_point);
-  // The last bit: the product of scale and steps must not round over the limit.
-  while ((params.reach().hi > limit.hi || params.reach().lo < limit.lo) && params.scale > kSmallestScale) {
-    params.scale = std::nextafter(params.scale, 0.0F);
+  if (inside_limit(params)) return params;
+  // The zero point above or below its exact place, each with the largest scale that stays inside; the larger
+  // one wins.
+  const IntegerLimits limits = integer_limits(type);
+  const double exact = limits.lo - std::min(static_cast<double>(inside.lo), 0.0) / params.scale;
+  QuantParams best{.scale = 0, .type = type};
+  for (const double rounded : {std::floor(exact), std::ceil(exact)}) {
+    QuantParams candidate = params;
+    candidate.zero_point = round_into(rounded, limits);
+    const auto shrink = [&](float bound, std::int32_t steps) {
+      if (steps == 0) return;
+      candidate.scale = std::min(candidate.scale, static_cast<float>(static_cast<double>(bound) / steps));
+    };
+    shrink(limit.hi, limits.hi - candidate.zero_point);
+    shrink(limit.lo, limits.lo - candidate.zero_point);
+    candidate.scale = std::max(candidate.scale, kSmallestScale);
+    // The last bit: the product of scale and steps must not round over the limit.
+    while (!inside_limit(candidate) && candidate.scale > kSmallestScale) {
+      candidate.scale = std::nextafter(candidate.scale, 0.0F);
+    }
+    if (candidate.scale > best.scale) best = candidate;
   }
-  return params;
+  return best;
 }
 
 std::vector<float> weight_scales(std::span<const float> weights, ChannelLayout layout) {
