@@ -35,10 +35,13 @@ class ShapeContext {
   const ValueFacts* input(std::size_t index) const {
     return index < inputs_.size() ? inputs_[index] : nullptr;
   }
-  /// The input's tensor where it is a constant of the graph.
+  /// The input's tensor where it is a constant of the graph, or made by a Constant node.
   const Tensor* constant(std::size_t index) const {
     const Value* value = node_.input(index);
-    return value != nullptr ? value->constant() : nullptr;
+    if (value == nullptr) return nullptr;
+    const Node* producer = value->producer();
+    return producer != nullptr && producer->is("Constant") ? producer->tensor_attribute("value")
+                                                           : value->constant();
   }
   ValueFacts& output(std::size_t index) const { return outputs_[index]; }
   std::size_t output_count() const { return outputs_.size(); }
