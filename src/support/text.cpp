@@ -1,0 +1,50 @@
+#include "press/support/text.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+namespace press {
+namespace {
+
+constexpr std::size_t kShownBytes = 80;
+
+/// The length of the well-formed, printable UTF-8 sequence at the start of `text`; 0 where there is none.
+std::size_t printable_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f && lead != '\'' && lead != '\\' ? 1 : 0;
+  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  std::uint32_t code = lead & (0x7fu >> length);
+  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(i) & 0x3fu);
+  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+  const bool control =
+      code < 0xa0 || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  const bool no_character = (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff;
+  return overlong || control || no_character ? 0 : length;
+}
+
+}  // namespace
+
+std::string quoted(std::string_view name) {
+  std::string text = "'";
+  while (!name.empty()) {
+    const std::size_t length = printable_sequence(name);
+    const std::string piece = length != 0       ? std::string(name.substr(0, length))
+                              : name[0] == '\n' ? "\\n"
+                              : name[0] == '\'' ? "\\'"
+                              : name[0] == '\\'
+                                  ? "\\\\"
+                                  : fmt::format("\\x{:02x}", static_cast<std::uint8_t>(name[0]));
+    if (text.size() + piece.size() > kShownBytes + 1) return text + "…'";
+    text += piece;
+    name.remove_prefix(length != 0 ? length : 1);
+  }
+  return text + "'";
+}
+
+}  // namespace press
