@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "press/support/text.h"
+
 namespace press {
 
 // -- Value
@@ -50,9 +52,9 @@ void Value::remove_use(std::size_t slot) {
 // ----------------------------------------------------------------------------------------------------------
 
 std::string Node::label() const {
-  if (!name_.empty()) return fmt::format("'{}' ({})", name_, op_type_);
+  if (!name_.empty()) return fmt::format("{} ({})", quoted(name_), op_type_);
   for (const Value* output : outputs_) {
-    if (output != nullptr) return fmt::format("{} that makes '{}'", op_type_, output->name());
+    if (output != nullptr) return fmt::format("{} that makes {}", op_type_, quoted(output->name()));
   }
   return op_type_;
 }
@@ -282,12 +284,17 @@ void Graph::replace_all_uses(Value* old_value, Value* new_value) {
     if (use.node != nullptr) {
       use.node->graph_->set_input(use.node, use.index, new_value);
     } else {
-      assert(new_value->graph_ == old_value->graph_);
-      old_value->remove_use(old_value->uses_.size() - 1);
-      old_value->graph_->outputs_[use.index].value = new_value;
-      new_value->add_use(nullptr, use.index);
+      old_value->graph_->set_output(use.index, new_value);
     }
   }
+}
+
+void Graph::set_output(std::size_t index, Value* value) {
+  assert(value->graph_ == this);
+  GraphOutput& slot = outputs_[index];
+  slot.value->remove_use(slot.use_slot);
+  slot.value = value;
+  value->add_use(nullptr, index);
 }
 
 void Graph::move_before(Node* node, Node* before) {
@@ -371,6 +378,7 @@ class Cloner {
  private:
   void note(const Value* source, Value* target) {
     target->opaque = source->opaque;
+    target->tensor_opaque = source->tensor_opaque;
     copies_[source] = target;
   }
 

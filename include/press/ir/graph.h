@@ -87,9 +87,10 @@ class Value {
   /// The graph that owns it (a subgraph may use values of its outer graphs).
   Graph* graph() const { return graph_; }
 
-  /// What else the file said of it. `sparse`: the SparseTensorProto that a constant came from, until it is
-  /// replaced.
+  /// What else the file said of it, and of its tensor. `sparse`: the SparseTensorProto that a constant came
+  /// from, until it is replaced.
   std::string opaque;
+  std::string tensor_opaque;
   std::string sparse;
   /// Position in the file's list of graph inputs for constants that IR versions before 4 list there; else
   /// negative.
@@ -284,6 +285,9 @@ class Graph {
   /// Every use of `old_value`, graph outputs included (their slots keep name and type), becomes a use of
   /// `new_value`.
   void replace_all_uses(Value* old_value, Value* new_value);
+
+  /// Output slot `index` is filled by `value`; its name and type stay.
+  void set_output(std::size_t index, Value* value);
 
   /// Moves a node before another one of the same graph.
   void move_before(Node* node, Node* before);
