@@ -1,0 +1,416 @@
+#include "onnx/importer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <unordered_map>
+
+#include "onnx/graph_proto.h"
+#include "onnx/schema.h"
+#include "press/support/text.h"
+
+namespace press {
+namespace {
+
+using wire::Bytes;
+using wire::Field;
+using Wire = wire::Type;
+
+Error malformed(std::string message) {
+  return {ErrorCode::kInput, std::move(message)};
+}
+
+using NodeIndices = std::unordered_map<std::string_view, std::size_t>;
+
+/// Names of a graph and of the graphs around it.
+struct Scope {
+  const Scope* outer = nullptr;
+  std::unordered_map<std::string_view, Value*> values = {};
+
+  Value* find(std::string_view name) const {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
+      const auto found = scope->values.find(name);
+      if (found != scope->values.end()) return found->second;
+    }
+    return nullptr;
+  }
+};
+
+// -- order
+// -----------------------------------------------------------------------------------------------------------
+
+/// Calls `visit(name)` for every value that a node needs, its subgraphs' captured ones included.
+template <typename Visit>
+void for_each_needed(const NodeFields& node, Visit&& visit) {
+  for (const std::string_view input : node.inputs) visit(input);
+  for (const AttributeFields& attribute : node.attributes) {
+    for (const GraphFields& graph : attribute.graphs) {
+      for (const std::string_view name : graph.captured) visit(name);
+    }
+  }
+}
+
+/// A node on a cycle, given the nodes that could not be ordered: walking back along unordered producers ends
+/// on one.
+std::size_t find_node_on_cycle(const GraphFields& graph, const NodeIndices& producers,
+                               const std::vector<std::size_t>& waiting) {
+  std::size_t node = 0;
+  while (waiting[node] == 0) ++node;
+  for (std::size_t step = 0; step < graph.nodes.size(); ++step) {
+    for_each_needed(graph.nodes[node], [&, before = node](std::string_view name) {
+      const auto producer = producers.find(name);
+      if (node == before && producer != producers.end() && waiting[producer->second] != 0)
+        node = producer->second;
+    });
+  }
+  return node;
+}
+
+/// The nodes in topological order; the file's own order wherever that is free. Errors: a cycle.
+Result<std::vector<std::size_t>> ordered_nodes(const GraphFields& graph, const NodeIndices& producers) {
+  const std::size_t count = graph.nodes.size();
+  std::vector<std::size_t> waiting(count, 0);  // producers that are still to come
+  std::vector<std::vector<std::size_t>> consumers(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    for_each_needed(graph.nodes[i], [&](std::string_view name) {
+      const auto producer = producers.find(name);
+      if (producer == producers.end()) return;
+      consumers[producer->second].push_back(i);
+      ++waiting[i];
+    });
+  }
+  std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (waiting[i] == 0) ready.push(i);
+  }
+  std::vector<std::size_t> order;
+  order.reserve(count);
+  while (!ready.empty()) {
+    const std::size_t node = ready.top();
+    ready.pop();
+    order.push_back(node);
+    for (const std::size_t consumer : consumers[node]) {
+      if (--waiting[consumer] == 0) ready.push(consumer);
+    }
+  }
+  if (order.size() == count) return order;
+  const std::size_t culprit = find_node_on_cycle(graph, producers, waiting);
+  return malformed(
+      fmt::format("node {} depends on its own output: the graph has a cycle", graph.nodes[culprit].label()));
+}
+
+/// Who makes which value. Errors: a value that is made twice.
+Result<NodeIndices> find_producers(const GraphFields& graph) {
+  NodeIndices producers;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const std::string_view name : graph.nodes[i].outputs) {
+      if (name.empty()) continue;
+      const auto [earlier, is_new] = producers.emplace(name, i);
+      if (!is_new) {
+        return malformed(
+            fmt::format("{} is made twice, by node {} and by node {}; every value needs one origin",
+                        quoted(name), graph.nodes[earlier->second].label(), graph.nodes[i].label()));
+      }
+    }
+  }
+  return producers;
+}
+
+// -- graphs
+// ----------------------------------------------------------------------------------------------------------
+
+struct Initializer {
+  std::string_view name;
+  Tensor tensor;
+  std::string extras;
+  std::string sparse = {};
+};
+
+/// The element type or a dim that a declared type and a tensor do not agree on is a conflict.
+bool conflict(const Type& declared, const Tensor& tensor) {
+  if (!declared.is_tensor()) return true;
+  if (declared.element != DataType::kUndefined && declared.element != tensor.type()) return true;
+  if (!declared.shape) return false;
+  return !std::ranges::equal(*declared.shape, tensor.dims(), [](const Dim& dim, std::int64_t extent) {
+    return !dim.known() || dim.value() == extent;
+  });
+}
+
+class GraphBuilder {
+ public:
+  GraphBuilder(std::int64_t ir_version, TensorSource& source) : ir_version_(ir_version), source_(source) {}
+
+  /// Fills `graph`; names that are not found in it are looked for in `outer`.
+  Status build(const GraphFields& fields, Graph& graph, const Scope* outer) {
+    graph.set_name(std::string(fields.name));
+    graph.opaque = fields.extras;
+    Scope scope{outer};
+    PRESS_TRY(add_inputs_and_constants(fields, graph, scope));
+    PRESS_TRY(add_nodes(fields, graph, scope));
+    return add_outputs(fields, graph, scope);
+  }
+
+ private:
+  static Status define(std::string_view name, Value* value, Scope& scope) {
+    if (scope.values.emplace(name, value).second) return {};
+    return malformed(fmt::format("{} is defined twice; every value needs one origin", quoted(name)));
+  }
+
+  // Before IR version 4 every initializer is listed among the inputs too, and is no input at all; since then
+  // an input with an initializer has a default that callers may override.
+  Status add_inputs_and_constants(const GraphFields& fields, Graph& graph, Scope& scope) {
+    PRESS_ASSIGN(std::vector<Initializer> initializers, read_initializers(fields));
+    std::unordered_map<std::string_view, Initializer*> by_name;
+    for (Initializer& initializer : initializers) {
+      if (!by_name.emplace(initializer.name, &initializer).second) {
+        return malformed(fmt::format("initializer {} is listed twice", quoted(initializer.name)));
+      }
+    }
+    std::unordered_map<std::string_view, std::size_t> positions;
+    for (std::size_t i = 0; i < fields.inputs.size(); ++i) {
+      const ValueInfo& info = fields.inputs[i];
+      PRESS_TRY(check_input(info, i, graph));
+      if (!positions.emplace(info.name, i).second) {
+        return malformed(fmt::format("{} is listed twice among the graph inputs", quoted(info.name)));
+      }
+      const auto found = by_name.find(info.name);
+      Initializer* initializer = found != by_name.end() ? found->second : nullptr;
+      if (initializer != nullptr && conflict(info.type, initializer->tensor)) {
+        return malformed(fmt::format(
+            "graph input {} is declared as {}, but its initializer is {} of shape {}", quoted(info.name),
+            to_string(info.type), name(initializer->tensor.type()), to_string(initializer->tensor.dims())));
+      }
+      if (initializer != nullptr && ir_version_ < 4) continue;
+      Value* input = graph.add_input(std::string(info.name), info.type,
+                                     initializer != nullptr ? std::move(initializer->tensor) : Tensor());
+      input->opaque = info.extras;
+      if (initializer != nullptr) {
+        input->tensor_opaque = std::move(initializer->extras);
+        input->sparse = std::move(initializer->sparse);
+      }
+      PRESS_TRY(define(info.name, input, scope));
+    }
+    for (Initializer& initializer : initializers) {
+      const auto position = positions.find(initializer.name);
+      if (position != positions.end() && ir_version_ >= 4) continue;
+      Value* constant = graph.add_constant(std::move(initializer.tensor), std::string(initializer.name));
+      constant->tensor_opaque = std::move(initializer.extras);
+      constant->sparse = std::move(initializer.sparse);
+      if (position != positions.end()) {
+        constant->legacy_input_position = static_cast<std::int64_t>(position->second);
+        constant->opaque = fields.inputs[position->second].extras;
+      }
+      PRESS_TRY(define(initializer.name, constant, scope));
+    }
+    return {};
+  }
+
+  static Status check_input(const ValueInfo& info, std::size_t position, const Graph& graph) {
+    if (info.name.empty()) return malformed(fmt::format("graph input {} has no name", position));
+    if (graph.outer() == nullptr && info.type.is_tensor() && info.type.shape &&
+        info.type.element == DataType::kUndefined) {
+      return malformed(fmt::format("graph input {} has no element type", quoted(info.name)));
+    }
+    return {};
+  }
+
+  Result<std::vector<Initializer>> read_initializers(const GraphFields& fields) {
+    std::vector<Initializer> initializers;
+    initializers.reserve(fields.initializers.size() + fields.sparse_initializers.size());
+    for (std::size_t i = 0; i < fields.initializers.size(); ++i) {
+      const auto& [name, message] = fields.initializers[i];
+      if (name.empty()) return malformed(fmt::format("initializer {} has no name", i));
+      PRESS_ASSIGN(NamedTensor read,
+                   read_tensor({message}, source_).with_context(fmt::format("initializer {}", quoted(name))));
+      initializers.push_back({name, std::move(read.tensor), std::move(read.extras)});
+    }
+    for (std::size_t i = 0; i < fields.sparse_initializers.size(); ++i) {
+      const auto& [name, message] = fields.sparse_initializers[i];
+      if (name.empty()) return malformed(fmt::format("sparse initializer {} has no name", i));
+      PRESS_ASSIGN(SparseInitializer read,
+                   read_sparse_tensor(message, source_)
+                       .with_context(fmt::format("sparse initializer {}", quoted(name))));
+      initializers.push_back({name, std::move(read.dense), {}, std::move(read.encoded)});
+    }
+    return initializers;
+  }
+
+  Status add_nodes(const GraphFields& fields, Graph& graph, Scope& scope) {
+    std::unordered_map<std::string_view, const ValueInfo*> infos;
+    for (const ValueInfo& info : fields.value_infos) infos.emplace(info.name, &info);
+    PRESS_ASSIGN(const NodeIndices producers, find_producers(fields));
+    PRESS_ASSIGN(const std::vector<std::size_t> order, ordered_nodes(fields, producers));
+    for (const std::size_t index : order) {
+      const NodeFields& node = fields.nodes[index];
+      Result<Node*> made = add_node(node, graph, scope);
+      if (!made.ok()) return std::move(made).error().with_context(fmt::format("node {}", node.label()));
+      for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+        const std::string_view name = node.outputs[i];
+        if (name.empty()) continue;
+        Value* output = (*made)->output(i);
+        PRESS_TRY(define(name, output, scope));
+        const auto info = infos.find(name);
+        if (info == infos.end()) continue;
+        output->set_type(info->second->type);
+        output->opaque = info->second->extras;
+      }
+    }
+    return {};
+  }
+
+  Result<Node*> add_node(const NodeFields& fields, Graph& graph, const Scope& scope) {
+    NodeSpec spec{.op_type = std::string(fields.op_type),
+                  .inputs = {},
+                  .outputs = {},
+                  .name = std::string(fields.name),
+                  .domain = std::string(fields.domain)};
+    for (const std::string_view name : fields.inputs) {
+      Value* value = name.empty() ? nullptr : scope.find(name);
+      if (value == nullptr && !name.empty()) {
+        return malformed(
+            fmt::format("input {} is no graph input, initializer or output of another node", quoted(name)));
+      }
+      spec.inputs.push_back(value);
+    }
+    for (const AttributeFields& attribute : fields.attributes) {
+      PRESS_ASSIGN(Attribute made, make_attribute(attribute, graph, scope)
+                                       .with_context(fmt::format("attribute {}", quoted(attribute.name))));
+      spec.attributes.push_back(std::move(made));
+    }
+    // "-" would omit the output: such a name is given afterwards.
+    for (const std::string_view name : fields.outputs) {
+      spec.outputs.emplace_back(name.empty() ? "-" : name == "-" ? "" : name);
+    }
+    Node* node = graph.add_node(std::move(spec));
+    for (std::size_t i = 0; i < fields.outputs.size(); ++i) {
+      if (fields.outputs[i] == "-") node->output(i)->set_name("-");
+    }
+    node->opaque = fields.extras;
+    return node;
+  }
+
+  Result<Attribute> make_attribute(const AttributeFields& fields, Graph& graph, const Scope& scope) {
+    using namespace schema::attribute;
+    Attribute attribute{std::string(fields.name), fields.value, fields.extras};
+    if (fields.kind == kTensorKind || fields.kind == kTensorsKind) {
+      std::vector<Tensor> tensors;
+      wire::Message extras;
+      extras.add_fields(attribute.opaque);
+      for (const wire::Parts& message : fields.tensors) {
+        PRESS_ASSIGN(NamedTensor read, read_tensor(message, source_));
+        tensors.push_back(std::move(read.tensor));
+        wire::Message rest;
+        if (!read.name.empty()) rest.add_text(schema::tensor::kName, read.name);
+        rest.add_fields(read.extras);
+        if (!rest.empty() || fields.kind == kTensorsKind) {
+          extras.add_message(fields.kind == kTensorKind ? kTensor : kTensors, rest);
+        }
+      }
+      attribute.opaque = extras.to_string();
+      if (fields.kind == kTensorKind) {
+        attribute.value = std::move(tensors.front());
+      } else {
+        attribute.value = std::move(tensors);
+      }
+    }
+    if (fields.kind == kGraphKind || fields.kind == kGraphsKind) {
+      std::vector<std::shared_ptr<Graph>> graphs;
+      for (const GraphFields& inner : fields.graphs) {
+        graphs.push_back(std::make_shared<Graph>(&graph));
+        PRESS_TRY(build(inner, *graphs.back(), &scope));
+      }
+      if (fields.kind == kGraphKind) {
+        attribute.value = std::move(graphs.front());
+      } else {
+        attribute.value = std::move(graphs);
+      }
+    }
+    return attribute;
+  }
+
+  static Status add_outputs(const GraphFields& fields, Graph& graph, const Scope& scope) {
+    for (const ValueInfo& info : fields.outputs) {
+      Value* value = scope.find(info.name);
+      if (value == nullptr) {
+        return malformed(fmt::format("graph output {} is made by no node", quoted(info.name)));
+      }
+      if (value->graph() != &graph) {
+        value =
+            graph.add_node({.op_type = "Identity", .inputs = {value}, .outputs = {std::string(info.name)}})
+                ->output();
+      }
+      const Type& known = value->type();
+      if (value->producer() != nullptr && known.is_tensor() && known.element == DataType::kUndefined) {
+        value->set_type(info.type);
+      }
+      graph.add_output(std::string(info.name), value, info.type);
+      graph.output_slot(graph.outputs().size() - 1).opaque = info.extras;
+    }
+    return {};
+  }
+
+  std::int64_t ir_version_;
+  TensorSource& source_;
+};
+
+// -- models
+// ----------------------------------------------------------------------------------------------------------
+
+Status read_opset(Bytes message, Graph& graph) {
+  std::string_view domain;
+  std::int64_t version = 0;
+  PRESS_TRY(wire::for_each_field(message, [&](const Field& field) -> Status {
+    if (field.is(schema::opset::kDomain, Wire::kLength)) domain = normalized_domain(field.text());
+    if (field.is(schema::opset::kVersion, Wire::kVarint)) version = field.integer();
+    return {};
+  }));
+  if (version < 1 || version > std::numeric_limits<std::int32_t>::max()) {
+    return malformed(fmt::format("operator set {} has version {}, which does not exist",
+                                 quoted(domain.empty() ? "ai.onnx" : domain), version));
+  }
+  graph.set_opset(std::string(domain), version);
+  return {};
+}
+
+bool needs_onnx_domain(const GraphFields& graph) {
+  return std::ranges::any_of(graph.nodes, [](const NodeFields& node) {
+    return node.domain.empty() || std::ranges::any_of(node.attributes, [](const AttributeFields& attribute) {
+             return std::ranges::any_of(attribute.graphs, needs_onnx_domain);
+           });
+  });
+}
+
+}  // namespace
+
+Result<Model> import_model(Bytes bytes, TensorSource& source) {
+  Model model;
+  model.ir_version = 0;
+  wire::Parts graph;
+  PRESS_TRY(wire::for_each_field(bytes, [&](const Field& field) -> Status {
+    if (field.is(schema::model::kIrVersion, Wire::kVarint)) {
+      model.ir_version = field.integer();
+    } else if (field.is(schema::model::kGraph, Wire::kLength)) {
+      graph.push_back(field.payload);
+    } else if (field.is(schema::model::kOpsetImport, Wire::kLength)) {
+      return read_opset(field.payload, *model.graph);
+    } else {
+      model.opaque.append(wire::as_text(field.whole));
+    }
+    return {};
+  }));
+  if (graph.empty()) return malformed("the model has no graph");
+  PRESS_ASSIGN(const GraphFields fields, read_graph(graph));
+  if (model.graph->opset() == 0 && needs_onnx_domain(fields)) {
+    // The first two IR versions knew one operator set only.
+    if (model.ir_version < 1 || model.ir_version > 2) {
+      return malformed("the model does not say which version of ONNX's operator set it uses (opset_import)");
+    }
+    model.graph->set_opset("", 1);
+  }
+  PRESS_TRY(GraphBuilder(model.ir_version, source).build(fields, *model.graph, nullptr));
+  return model;
+}
+
+}  // namespace press

@@ -1,0 +1,199 @@
+#include "press/onnx/model_io.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "onnx/exporter.h"
+#include "onnx/importer.h"
+#include "onnx/recognize.h"
+#include "press/support/atomic_file.h"
+#include "press/support/mapped_file.h"
+#include "press/support/text.h"
+
+namespace press {
+namespace {
+
+using wire::Bytes;
+
+constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int32_t>::max();  // what protobuf reads
+constexpr std::uint64_t kExternalAlignment = 4096;
+
+Result<Model> import_or_explain(Bytes bytes, TensorSource& source) {
+  if (bytes.empty()) return Error(ErrorCode::kInput, "the file is empty; an ONNX model is needed");
+  Result<Model> model = import_model(bytes, source);
+  if (model.ok()) return model;
+  if (const std::string kind = recognize(bytes); !kind.empty()) return Error(ErrorCode::kInput, kind);
+  return model;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+Result<Model> load_file(const std::string& path) {
+  PRESS_ASSIGN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+  TensorSource source(file, folder_of(path));
+  return import_or_explain(file->bytes(), source);
+}
+
+/// Weights that go into a file of their own, each at the start of a page.
+class ExternalWeights : public TensorSink {
+ public:
+  explicit ExternalWeights(std::string location) : location_(std::move(location)) {}
+
+  std::uint64_t put(Bytes bytes) override {
+    const std::uint64_t offset = (end_ + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment;
+    weights_.push_back({offset, bytes});
+    end_ = offset + bytes.size();
+    return offset;
+  }
+  std::string location() const override { return location_; }
+
+  template <typename Write>
+  Status write(Write&& write) const {
+    const std::vector<std::byte> padding(kExternalAlignment);
+    std::uint64_t position = 0;
+    for (const auto& [offset, bytes] : weights_) {
+      PRESS_TRY(write(Bytes(padding).first(static_cast<std::size_t>(offset - position))));
+      PRESS_TRY(write(bytes));
+      position = offset + bytes.size();
+    }
+    return {};
+  }
+
+ private:
+  std::string location_;
+  std::vector<std::pair<std::uint64_t, Bytes>> weights_;
+  std::uint64_t end_ = 0;
+};
+
+/// Writes bytes and lets go of the pages they came from, so that memory does not fill with weights already
+/// written.
+Status write_and_release(AtomicFile& file, Bytes bytes) {
+  constexpr std::size_t kChunk = std::size_t{8} << 20;
+  while (!bytes.empty()) {
+    const Bytes chunk = bytes.first(std::min(bytes.size(), kChunk));
+    PRESS_TRY(file.write(chunk));
+    MappedFile::release(chunk);
+    bytes = bytes.subspan(chunk.size());
+  }
+  return {};
+}
+
+/// Hashes all tensors one by one, so that a fingerprint finds the hashes ready and memory holds one tensor at
+/// a time.
+void hash_and_release(const Graph& graph) {
+  const auto visit = [](const Tensor* tensor) {
+    if (tensor == nullptr || tensor->type() == DataType::kString) return;
+    [[maybe_unused]] const std::uint64_t hash = tensor->hash();
+    MappedFile::release(tensor->bytes());
+  };
+  for (const Value* value : graph.values()) visit(value->tensor());
+  for (const Node* node : graph.nodes()) {
+    for (const Attribute& attribute : node->attributes()) visit(std::get_if<Tensor>(&attribute.value));
+    for (const Graph* inner : node->subgraphs()) hash_and_release(*inner);
+  }
+}
+
+/// Reads back what was written to temporary files.
+Status check_written(const Model& model, const AtomicFile& file, const AtomicFile* weights,
+                     const std::string& location) {
+  PRESS_ASSIGN(const std::shared_ptr<const MappedFile> mapped, MappedFile::open(file.temporary_path()));
+  TensorSource source(mapped, {});
+  if (weights != nullptr) {
+    PRESS_ASSIGN(std::shared_ptr<const MappedFile> data, MappedFile::open(weights->temporary_path()));
+    source.provide(location, std::move(data));
+  }
+  PRESS_ASSIGN(const Model read, import_model(mapped->bytes(), source));
+  hash_and_release(*model.graph);
+  hash_and_release(*read.graph);
+  if (fingerprint(*model.graph) != fingerprint(*read.graph)) {
+    return Error(ErrorCode::kInternal, "the file that was read back is not the model that was written");
+  }
+  return {};
+}
+
+Error too_large(std::uint64_t size) {
+  return {ErrorCode::kOutput,
+          fmt::format("the model has {} bytes, and one ONNX file holds {} at most; keep the "
+                      "weights in external data",
+                      size, kLargestFile)};
+}
+
+Status save_file(const Model& model, const std::string& path, const SaveOptions& options) {
+  const Model prepared = prepared_for_export(model);
+  const std::string location = path.substr(path.rfind('/') + 1) + ".data";
+  ExternalWeights weights(location);
+  wire::Message message =
+      export_model(prepared, options.weights == WeightStore::kExternal ? &weights : nullptr);
+  bool external = options.weights == WeightStore::kExternal;
+  if (message.size() > kLargestFile && options.weights == WeightStore::kAuto) {
+    external = true;
+    message = export_model(prepared, &weights);
+  }
+  if (message.size() > kLargestFile) return too_large(message.size());
+
+  const AtomicFile::Options file_options{options.overwrite, options.inputs};
+  PRESS_ASSIGN(AtomicFile file, AtomicFile::create(path, file_options));
+  PRESS_TRY(message.for_each_piece([&](Bytes bytes) { return write_and_release(file, bytes); }));
+  PRESS_TRY(file.flush());
+  if (!external) {
+    if (options.check) PRESS_TRY(check_written(prepared, file, nullptr, location));
+    return file.commit();
+  }
+  PRESS_ASSIGN(AtomicFile data, AtomicFile::create(path + ".data", file_options));
+  PRESS_TRY(weights.write([&](Bytes bytes) { return write_and_release(data, bytes); }));
+  PRESS_TRY(data.flush());
+  if (options.check) PRESS_TRY(check_written(prepared, file, &data, location));
+  PRESS_TRY(data.commit());
+  return file.commit();
+}
+
+}  // namespace
+
+Result<Model> load_model(const std::string& path) {
+  if (path != "-") return load_file(path).with_context(fmt::format("loading {}", quoted(path)));
+  Result<std::string> bytes = read_standard_input();
+  if (!bytes.ok()) return std::move(bytes).error();
+  return model_from_bytes(std::move(bytes).value()).with_context("loading standard input");
+}
+
+Result<Model> model_from_bytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                               const std::string& folder) {
+  TensorSource source(std::move(owner), folder);
+  return import_or_explain(bytes, source);
+}
+
+Result<Model> model_from_bytes(std::string bytes, const std::string& folder) {
+  const auto owner = std::make_shared<const std::string>(std::move(bytes));
+  return model_from_bytes(wire::as_bytes(*owner), owner, folder);
+}
+
+Status save_model(const Model& model, const std::string& path, const SaveOptions& options) {
+  return save_file(model, path, options).with_context(fmt::format("writing {}", quoted(path)));
+}
+
+Status write_model(const Model& model, const std::function<Status(std::span<const std::byte>)>& sink) {
+  const Model prepared = prepared_for_export(model);
+  const wire::Message message = export_model(prepared, nullptr);
+  if (message.size() > kLargestFile) return too_large(message.size());
+  return message.for_each_piece(sink);
+}
+
+Result<std::string> model_to_bytes(const Model& model) {
+  std::string text;
+  PRESS_TRY(write_model(model, [&](Bytes bytes) -> Status {
+    text.append(wire::as_text(bytes));
+    return {};
+  }));
+  return text;
+}
+
+std::int64_t serialized_size(const Model& model) {
+  return static_cast<std::int64_t>(export_model(prepared_for_export(model), nullptr).size());
+}
+
+}  // namespace press
