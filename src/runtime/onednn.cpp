@@ -122,25 +122,86 @@ dnnl::memory over(const dnnl::memory::desc& description, const void* bytes) {
 
 }  // namespace
 
-struct Convolution::Impl {
-  dnnl::primitive primitive;
-  dnnl::memory::desc source, target, bias, weights, file_weights, scratchpad;
-  dnnl::stream stream{engine()};
-  std::optional<dnnl::reorder> pack;  // none where the file's order serves as it is
-  Tensor packed;                      // kept weights
+struct PackedWeights::Entries {
+  std::vector<std::pair<dnnl::memory::desc, Tensor>> list;
+};
 
-  template <typename Description>
-  void take(const Description& description) {
-    source = description.src_desc();
-    target = description.dst_desc();
-    weights = description.weights_desc();
-    bias = description.bias_desc();
-    scratchpad = description.scratchpad_desc();
-    if (weights != file_weights) {
-      pack = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), file_weights, engine(), weights));
+PackedWeights::PackedWeights() : entries_(std::make_unique<Entries>()) {}
+PackedWeights::~PackedWeights() = default;
+
+/// From the file's order of weights to a primitive's.
+struct Packing {
+  dnnl::memory::desc from, to;
+  std::optional<dnnl::reorder> reorder;  // none where the file's order serves as it is
+
+  Packing() = default;
+  Packing(dnnl::memory::desc from_, dnnl::memory::desc to_) : from(std::move(from_)), to(std::move(to_)) {
+    if (from != to) reorder = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
+  }
+
+  /// The packed form of `weights`, or an undefined tensor where they serve as they are.
+  Result<Tensor> run(KernelContext& context, dnnl::stream& stream, const void* weights,
+                     PackedWeights* kept) const {
+    if (!reorder) return Tensor();
+    if (kept != nullptr) {
+      for (const auto& [description, tensor] : kept->entries_->list) {
+        if (description == to) return tensor;
+      }
     }
+    const Dims size = {static_cast<std::int64_t>(to.get_size())};
+    PRESS_ASSIGN(Tensor packed, kept != nullptr ? Tensor::allocate(DataType::kUint8, size)
+                                                : context.allocate_scratch(DataType::kUint8, size));
+    dnnl::memory source = over(from, weights);
+    dnnl::memory target = over(to, packed.mutable_bytes().data());
+    dnnl::reorder(*reorder).execute(stream, source, target);
+    stream.wait();
+    if (kept != nullptr) kept->entries_->list.emplace_back(to, packed);
+    return packed;
   }
 };
+
+namespace {
+
+/// A primitive with weights: what convolutions and matrix products have in common.
+struct WeightedPrimitive {
+  dnnl::primitive primitive;
+  dnnl::memory::desc source, target, bias, scratchpad;
+  dnnl::stream stream{engine()};
+  Packing packing;
+
+  template <typename Primitive>
+  void take(const typename Primitive::primitive_desc& description, const dnnl::memory::desc& from_file) {
+    source = description.src_desc();
+    target = description.dst_desc();
+    bias = description.bias_desc();
+    scratchpad = description.scratchpad_desc();
+    packing = Packing(from_file, description.weights_desc());
+    primitive = Primitive(description);
+  }
+
+  Status run(KernelContext& context, const void* source_data, const void* weights, PackedWeights* kept,
+             const void* bias_data, void* target_data) {
+    PRESS_ASSIGN(const Tensor packed, packing.run(context, stream, weights, kept));
+    std::unordered_map<int, dnnl::memory> arguments = {
+        {DNNL_ARG_SRC, over(source, source_data)},
+        {DNNL_ARG_WEIGHTS, over(packing.to, packed.defined() ? packed.bytes().data() : weights)},
+        {DNNL_ARG_DST, over(target, target_data)},
+    };
+    if (bias_data != nullptr) arguments.insert({DNNL_ARG_BIAS, over(bias, bias_data)});
+    Tensor memory;
+    if (const std::size_t size = scratchpad.get_size(); size > 0) {
+      PRESS_ASSIGN(memory, context.allocate_scratch(DataType::kUint8, {static_cast<std::int64_t>(size)}));
+      arguments.insert({DNNL_ARG_SCRATCHPAD, over(scratchpad, memory.mutable_bytes().data())});
+    }
+    primitive.execute(stream, arguments);
+    stream.wait();
+    return {};
+  }
+};
+
+}  // namespace
+
+struct Convolution::Impl : WeightedPrimitive {};
 
 Convolution::Convolution(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Convolution::Convolution(Convolution&&) noexcept = default;
@@ -150,53 +211,54 @@ Convolution::~Convolution() = default;
 Result<Convolution> Convolution::create(const ConvolutionSpec& spec) {
   return guarded("make this convolution", [&]() -> Result<Convolution> {
     auto impl = std::make_unique<Impl>();
-    const FileWeights from_file = file_weights(spec);
-    impl->file_weights = {from_file.dims, DnnlType::f32, from_file.strides};
+    const FileWeights weights = file_weights(spec);
+    const dnnl::memory::desc from_file(weights.dims, DnnlType::f32, weights.strides);
     if (spec.transposed) {
       using Primitive = dnnl::deconvolution_forward;
-      const auto description = describe<Primitive, dnnl::algorithm::deconvolution_direct>(spec);
-      impl->take(description);
-      impl->primitive = Primitive(description);
+      impl->take<Primitive>(describe<Primitive, dnnl::algorithm::deconvolution_direct>(spec), from_file);
     } else {
       using Primitive = dnnl::convolution_forward;
-      const auto description = describe<Primitive, dnnl::algorithm::convolution_direct>(spec);
-      impl->take(description);
-      impl->primitive = Primitive(description);
+      impl->take<Primitive>(describe<Primitive, dnnl::algorithm::convolution_direct>(spec), from_file);
     }
     return Convolution(std::move(impl));
   });
 }
 
-Status Convolution::run(KernelContext& context, const float* source, const float* weights, bool keep_weights,
-                        const float* bias, float* target) {
-  return guarded("run this convolution", [&]() -> Status {
-    Impl& impl = *impl_;
-    Tensor packed = impl.packed;
-    if (impl.pack && !packed.defined()) {
-      const Dims size = {static_cast<std::int64_t>(impl.weights.get_size())};
-      PRESS_ASSIGN(packed, keep_weights ? Tensor::allocate(DataType::kUint8, size)
-                                        : context.allocate_scratch(DataType::kUint8, size));
-      dnnl::memory from = over(impl.file_weights, weights);
-      dnnl::memory to = over(impl.weights, packed.mutable_bytes().data());
-      impl.pack->execute(impl.stream, from, to);
-      if (keep_weights) impl.packed = packed;
-    }
-    std::unordered_map<int, dnnl::memory> arguments = {
-        {DNNL_ARG_SRC, over(impl.source, source)},
-        {DNNL_ARG_WEIGHTS,
-         over(impl.weights, impl.pack ? packed.bytes().data() : static_cast<const void*>(weights))},
-        {DNNL_ARG_DST, over(impl.target, target)},
-    };
-    if (bias != nullptr) arguments.insert({DNNL_ARG_BIAS, over(impl.bias, bias)});
-    Tensor scratchpad;
-    if (const std::size_t size = impl.scratchpad.get_size(); size > 0) {
-      PRESS_ASSIGN(scratchpad, context.allocate_scratch(DataType::kUint8, {static_cast<std::int64_t>(size)}));
-      arguments.insert({DNNL_ARG_SCRATCHPAD, over(impl.scratchpad, scratchpad.mutable_bytes().data())});
-    }
-    impl.primitive.execute(impl.stream, arguments);
-    impl.stream.wait();
-    return {};
+Status Convolution::run(KernelContext& context, const float* source, const float* weights,
+                        PackedWeights* kept, const float* bias, float* target) {
+  return guarded("run this convolution",
+                 [&] { return impl_->run(context, source, weights, kept, bias, target); });
+}
+
+struct MatrixProduct::Impl : WeightedPrimitive {};
+
+MatrixProduct::MatrixProduct(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MatrixProduct::MatrixProduct(MatrixProduct&&) noexcept = default;
+MatrixProduct& MatrixProduct::operator=(MatrixProduct&&) noexcept = default;
+MatrixProduct::~MatrixProduct() = default;
+
+Result<MatrixProduct> MatrixProduct::create(const MatrixProductSpec& spec) {
+  return guarded("make this matrix product", [&]() -> Result<MatrixProduct> {
+    const DnnlDims weights = {spec.k, spec.n};
+    const dnnl::memory::desc from_file(weights, DnnlType::f32,
+                                       spec.transpose_b ? DnnlDims{1, spec.k} : DnnlDims{spec.n, 1});
+    const dnnl::memory::desc a = plain({spec.m, spec.k}, DnnlType::f32);
+    const dnnl::memory::desc b = any_layout(weights, DnnlType::f32);
+    const dnnl::memory::desc bias = spec.bias ? plain({1, spec.n}, DnnlType::f32) : dnnl::memory::desc();
+    const dnnl::memory::desc c = plain({spec.m, spec.n}, DnnlType::f32);
+    auto impl = std::make_unique<Impl>();
+#if DNNL_VERSION_MAJOR >= 3
+    impl->take<dnnl::matmul>({engine(), a, b, bias, c, user_scratchpad()}, from_file);
+#else
+    impl->take<dnnl::matmul>({{a, b, bias, c}, user_scratchpad(), engine()}, from_file);
+#endif
+    return MatrixProduct(std::move(impl));
   });
+}
+
+Status MatrixProduct::run(KernelContext& context, const float* a, const float* b, PackedWeights* kept,
+                          const float* bias, float* c) {
+  return guarded("run this matrix product", [&] { return impl_->run(context, a, b, kept, bias, c); });
 }
 
 Status sgemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,

@@ -14,6 +14,20 @@
 
 namespace press::onednn {
 
+/// Constant weights in the orders that primitives want, shared by the primitives of a kernel.
+class PackedWeights {
+ public:
+  PackedWeights();
+  PackedWeights(const PackedWeights&) = delete;
+  PackedWeights& operator=(const PackedWeights&) = delete;
+  ~PackedWeights();
+
+ private:
+  friend struct Packing;
+  struct Entries;
+  std::unique_ptr<Entries> entries_;
+};
+
 /// How activations lie in memory: N, C, spatial or N, spatial, C.
 enum class Layout { kPlain, kChannelsLast };
 
@@ -42,14 +56,41 @@ class Convolution {
   Convolution& operator=(Convolution&&) noexcept;
   ~Convolution();
 
-  /// target = source (*) weights + bias. `keep_weights`: they are the same in every run, their packed form is
-  /// kept.
-  Status run(KernelContext& context, const float* source, const float* weights, bool keep_weights,
+  /// target = source (*) weights + bias. `kept`: where weights that are the same in every run stay packed, or
+  /// null.
+  Status run(KernelContext& context, const float* source, const float* weights, PackedWeights* kept,
              const float* bias, float* target);
 
  private:
   struct Impl;
   explicit Convolution(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A product of matrices C (m x n) = A (m x k) · B (k x n) + bias (n), for a B that is the same in every run.
+struct MatrixProductSpec {
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  bool transpose_b = false;  // B is given as n x k
+  bool bias = false;
+
+  friend bool operator==(const MatrixProductSpec&, const MatrixProductSpec&) = default;
+};
+
+class MatrixProduct {
+ public:
+  static Result<MatrixProduct> create(const MatrixProductSpec& spec);
+  MatrixProduct(MatrixProduct&&) noexcept;
+  MatrixProduct& operator=(MatrixProduct&&) noexcept;
+  ~MatrixProduct();
+
+  Status run(KernelContext& context, const float* a, const float* b, PackedWeights* kept, const float* bias,
+             float* c);
+
+ private:
+  struct Impl;
+  explicit MatrixProduct(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

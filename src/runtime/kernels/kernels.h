@@ -12,4 +12,10 @@ using Factory = Result<std::unique_ptr<Kernel>>(const Node&);
 struct NoKernel {};
 inline constexpr NoKernel none;
 
+// convolution.cpp
+Factory conv, conv_transpose;
+
+// matrix.cpp
+Factory gemm, matmul;
+
 }  // namespace press::kernels
