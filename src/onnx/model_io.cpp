@@ -161,6 +161,16 @@ Result<Model> load_model(const std::string& path) {
   return model_from_bytes(std::move(bytes).value()).with_context("loading standard input");
 }
 
+Result<Tensor> load_tensor(const std::string& path) {
+  const auto load = [&]() -> Result<Tensor> {
+    PRESS_ASSIGN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+    TensorSource source(file, folder_of(path));
+    PRESS_ASSIGN(NamedTensor named, read_tensor({file->bytes()}, source));
+    return std::move(named.tensor);
+  };
+  return load().with_context(fmt::format("loading {}", quoted(path)));
+}
+
 Result<Model> model_from_bytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                                const std::string& folder) {
   TensorSource source(std::move(owner), folder);

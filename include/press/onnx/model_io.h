@@ -27,6 +27,10 @@ Result<Model> model_from_bytes(std::span<const std::byte> bytes, std::shared_ptr
                                const std::string& folder = {});
 Result<Model> model_from_bytes(std::string bytes, const std::string& folder = {});
 
+/// Reads a file that holds one tensor (a TensorProto, as ONNX's own test data has them). Errors: kInput for a
+/// file that is missing or holds anything else.
+Result<Tensor> load_tensor(const std::string& path);
+
 /// Where weights go. kAuto writes one file while it stays below the 2 GB that protobuf can read.
 enum class WeightStore { kAuto, kInside, kExternal };
 

@@ -16,6 +16,19 @@ inline constexpr NoKernel none;
 Factory conv, conv_transpose;
 
 // matrix.cpp
-Factory gemm, matmul;
+Factory gemm, mat_mul;
+
+// pooling.cpp
+Function max_pool, average_pool, lp_pool, global_average_pool, global_max_pool, global_lp_pool;
+
+// normalization.cpp
+Function batch_normalization, instance_normalization, layer_normalization, lrn, lp_normalization,
+    mean_variance_normalization;
+
+// softmax.cpp
+Function softmax, log_softmax, hardmax;
+
+// quantization.cpp
+Function quantize_linear, dequantize_linear, dynamic_quantize_linear;
 
 }  // namespace press::kernels

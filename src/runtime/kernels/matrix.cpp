@@ -244,7 +244,7 @@ Result<std::unique_ptr<Kernel>> gemm(const Node& /*node*/) {
   return std::unique_ptr<Kernel>(std::make_unique<GemmKernel>());
 }
 
-Result<std::unique_ptr<Kernel>> matmul(const Node& /*node*/) {
+Result<std::unique_ptr<Kernel>> mat_mul(const Node& /*node*/) {
   return std::unique_ptr<Kernel>(std::make_unique<MatMulKernel>());
 }
 

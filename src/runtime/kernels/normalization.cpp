@@ -42,8 +42,8 @@ struct Planes {
 
 Result<Planes> planes_of(const Tensor& source, std::size_t least_rank) {
   if (source.rank() < least_rank) {
-    return Error(ErrorCode::kInput, fmt::format("the input should have at least {} dims, but is {}", least_rank,
-                                                to_string(source.dims())));
+    return Error(ErrorCode::kInput, fmt::format("the input should have at least {} dims, but is {}",
+                                                least_rank, to_string(source.dims())));
   }
   const Dims& dims = source.dims();
   return Planes{dims[0], dims.size() > 1 ? dims[1] : 1, product(dims, std::min<std::size_t>(2, dims.size()))};
@@ -60,7 +60,8 @@ Status batch_normalization(KernelContext& context) {
     return Error(ErrorCode::kUnsupported, "batch normalization in training mode cannot be executed");
   }
   if (context.opset() < 9 && node.int_attribute("spatial", 1) == 0) {
-    return Error(ErrorCode::kUnsupported, "batch normalization with statistics per activation (spatial=0) cannot be executed");
+    return Error(ErrorCode::kUnsupported,
+                 "batch normalization with statistics per activation (spatial=0) cannot be executed");
   }
   const float epsilon = node.float_attribute("epsilon", 1e-5F);
   PRESS_ASSIGN(const Tensor* scale, per_channel(context, 1, planes.channels));
@@ -78,15 +79,16 @@ Status batch_normalization(KernelContext& context) {
   }
   const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
-  parallel_for(context.threads(), planes.batch * planes.channels, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const float a = factor[static_cast<std::size_t>(i % planes.channels)];
-      const float b = offset[static_cast<std::size_t>(i % planes.channels)];
-      const float* x = in + i * planes.plane;
-      float* y = out + i * planes.plane;
-      for (std::int64_t j = 0; j < planes.plane; ++j) y[j] = x[j] * a + b;
-    }
-  });
+  parallel_for(context.threads(), planes.batch * planes.channels, kGrain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const float a = factor[static_cast<std::size_t>(i % planes.channels)];
+                   const float b = offset[static_cast<std::size_t>(i % planes.channels)];
+                   const float* x = in + i * planes.plane;
+                   float* y = out + i * planes.plane;
+                   for (std::int64_t j = 0; j < planes.plane; ++j) y[j] = x[j] * a + b;
+                 }
+               });
   return {};
 }
 
@@ -100,17 +102,19 @@ Status instance_normalization(KernelContext& context) {
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, source->dims()));
   const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
-  parallel_for(context.threads(), planes.batch * planes.channels, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const float* x = in + i * planes.plane;
-      float* y = out + i * planes.plane;
-      const auto channel = static_cast<std::size_t>(i % planes.channels);
-      const Moments m = moments(x, planes.plane);
-      const double factor = scale->data<float>()[channel] / std::sqrt(m.variance + epsilon);
-      const double offset = bias->data<float>()[channel] - m.mean * factor;
-      for (std::int64_t j = 0; j < planes.plane; ++j) y[j] = static_cast<float>(x[j] * factor + offset);
-    }
-  });
+  parallel_for(context.threads(), planes.batch * planes.channels, kGrain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const float* x = in + i * planes.plane;
+                   float* y = out + i * planes.plane;
+                   const auto channel = static_cast<std::size_t>(i % planes.channels);
+                   const Moments m = moments(x, planes.plane);
+                   const double factor = scale->data<float>()[channel] / std::sqrt(m.variance + epsilon);
+                   const double offset = bias->data<float>()[channel] - m.mean * factor;
+                   for (std::int64_t j = 0; j < planes.plane; ++j)
+                     y[j] = static_cast<float>(x[j] * factor + offset);
+                 }
+               });
   return {};
 }
 
@@ -127,8 +131,8 @@ Status layer_normalization(KernelContext& context) {
   const std::int64_t width = product(dims, axis);
   for (const Tensor* parameter : {scale, bias}) {
     if (parameter != nullptr && parameter->size() != width) {
-      return Error(ErrorCode::kInput, fmt::format("scale and bias should have {} elements, but one is {}", width,
-                                                  to_string(parameter->dims())));
+      return Error(ErrorCode::kInput, fmt::format("scale and bias should have {} elements, but one is {}",
+                                                  width, to_string(parameter->dims())));
     }
   }
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, dims));
@@ -172,7 +176,8 @@ Status lrn(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
   PRESS_ASSIGN(const Planes planes, planes_of(*source, 2));
   const std::int64_t size = node.int_attribute("size", 0);
-  if (size < 1) return Error(ErrorCode::kInput, fmt::format("attribute size should be at least 1, but is {}", size));
+  if (size < 1)
+    return Error(ErrorCode::kInput, fmt::format("attribute size should be at least 1, but is {}", size));
   const float alpha = node.float_attribute("alpha", 1e-4F);
   const float beta = node.float_attribute("beta", 0.75F);
   const float bias = node.float_attribute("bias", 1.0F);
@@ -181,22 +186,23 @@ Status lrn(KernelContext& context) {
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, source->dims()));
   const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
-  parallel_for(context.threads(), planes.batch * planes.channels, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t channel = i % planes.channels;
-      const std::int64_t first = std::max<std::int64_t>(channel - below, 0) - channel;
-      const std::int64_t last = std::min(channel + above, planes.channels - 1) - channel;
-      for (std::int64_t j = 0; j < planes.plane; ++j) {
-        double squares = 0;
-        for (std::int64_t neighbour = first; neighbour <= last; ++neighbour) {
-          const double value = in[(i + neighbour) * planes.plane + j];
-          squares += value * value;
+  parallel_for(
+      context.threads(), planes.batch * planes.channels, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t channel = i % planes.channels;
+          const std::int64_t first = std::max<std::int64_t>(channel - below, 0) - channel;
+          const std::int64_t last = std::min(channel + above, planes.channels - 1) - channel;
+          for (std::int64_t j = 0; j < planes.plane; ++j) {
+            double squares = 0;
+            for (std::int64_t neighbour = first; neighbour <= last; ++neighbour) {
+              const double value = in[(i + neighbour) * planes.plane + j];
+              squares += value * value;
+            }
+            const double divisor = std::pow(bias + alpha / static_cast<double>(size) * squares, beta);
+            out[i * planes.plane + j] = static_cast<float>(in[i * planes.plane + j] / divisor);
+          }
         }
-        const double divisor = std::pow(bias + alpha / static_cast<double>(size) * squares, beta);
-        out[i * planes.plane + j] = static_cast<float>(in[i * planes.plane + j] / divisor);
-      }
-    }
-  });
+      });
   return {};
 }
 
@@ -207,7 +213,8 @@ Status lp_normalization(KernelContext& context) {
   const Dims& dims = source->dims();
   PRESS_ASSIGN(const std::size_t axis, normalize_axis(node.int_attribute("axis", -1), dims.size()));
   const std::int64_t p = node.int_attribute("p", 2);
-  if (p != 1 && p != 2) return Error(ErrorCode::kInput, fmt::format("attribute p should be 1 or 2, but is {}", p));
+  if (p != 1 && p != 2)
+    return Error(ErrorCode::kInput, fmt::format("attribute p should be 1 or 2, but is {}", p));
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, dims));
   const std::int64_t inner = product(dims, axis + 1);
   const std::int64_t width = dims[axis];

@@ -13,7 +13,7 @@ namespace press::kernels {
 
 namespace {
 
-constexpr std::size_t kAxes = 3;  // fewer spatial dims are seen as 3 with leading ones
+constexpr std::size_t kAxes = 3;     // fewer spatial dims are seen as 3 with leading ones
 constexpr std::int64_t kGrain = 16;  // planes a thread
 
 /// A pooling of one shape.
@@ -44,8 +44,8 @@ Result<Pooling> describe(const Node& node, const Tensor& source) {
   PRESS_ASSIGN(const Window window, read_window(node, std::nullopt));
   const Dims& dims = source.dims();
   if (window.rank() + 2 != dims.size()) {
-    return Error(ErrorCode::kInput, fmt::format("kernel_shape has {} entries, but the input is {}", window.rank(),
-                                                to_string(dims)));
+    return Error(ErrorCode::kInput, fmt::format("kernel_shape has {} entries, but the input is {}",
+                                                window.rank(), to_string(dims)));
   }
   Pooling pooling;
   pooling.planes = dims[0] * dims[1];
@@ -65,8 +65,8 @@ Result<Pooling> describe(const Node& node, const Tensor& source) {
   return pooling;
 }
 
-/// What one window sees along one axis: `count` input elements from `first` on, `step` apart, and how many of its
-/// positions lie inside the padded input.
+/// What one window sees along one axis: `count` input elements from `first` on, `step` apart, and how many of
+/// its positions lie inside the padded input.
 struct Reach {
   std::int64_t first = 0;
   std::int64_t count = 0;
@@ -108,13 +108,14 @@ void for_each_window(int threads, const Pooling& pooling, const Body& window) {
 
 /// Calls `body(offset in the plane)` for every input element that a window sees.
 template <typename Body>
-void for_each_element(const Pooling& pooling, const Reach& z, const Reach& y, const Reach& x, const Body& body) {
+void for_each_element(const Pooling& pooling, const Reach& z, const Reach& y, const Reach& x,
+                      const Body& body) {
   for (std::int64_t k = 0; k < z.count; ++k) {
     for (std::int64_t j = 0; j < y.count; ++j) {
-      const std::int64_t row = ((z.first + k * pooling.dilation[0]) * pooling.input[1] + y.first +
-                                j * pooling.dilation[1]) *
-                                   pooling.input[2] +
-                               x.first;
+      const std::int64_t row =
+          ((z.first + k * pooling.dilation[0]) * pooling.input[1] + y.first + j * pooling.dilation[1]) *
+              pooling.input[2] +
+          x.first;
       for (std::int64_t i = 0; i < x.count; ++i) body(row + i * pooling.dilation[2]);
     }
   }
@@ -131,28 +132,29 @@ Status max_pool_of(KernelContext& context, const Tensor& source, const Pooling& 
   const bool column_major = context.node().int_attribute("storage_order", 0) != 0;
   const T* in = source.data<T>().data();
   T* out = target->mutable_data<T>().data();
-  for_each_window(context.threads(), pooling,
-                  [&](std::int64_t plane, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
-                    const T* data = in + plane * pooling.input_plane();
-                    T best = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                                  : std::numeric_limits<T>::lowest();
-                    std::int64_t where = 0;
-                    for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
-                      if (data[offset] > best) {
-                        best = data[offset];
-                        where = offset;
-                      }
-                    });
-                    out[index] = best;
-                    if (indices == nullptr) return;
-                    if (column_major) {  // the last axis varies slowest
-                      const std::int64_t column = where % pooling.input[2];
-                      const std::int64_t row = where / pooling.input[2] % pooling.input[1];
-                      const std::int64_t slice = where / (pooling.input[1] * pooling.input[2]);
-                      where = (column * pooling.input[1] + row) * pooling.input[0] + slice;
-                    }
-                    indices[index] = plane * pooling.input_plane() + where;
-                  });
+  for_each_window(
+      context.threads(), pooling,
+      [&](std::int64_t plane, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
+        const T* data = in + plane * pooling.input_plane();
+        T best = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                      : std::numeric_limits<T>::lowest();
+        std::int64_t where = 0;
+        for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
+          if (data[offset] > best) {
+            best = data[offset];
+            where = offset;
+          }
+        });
+        out[index] = best;
+        if (indices == nullptr) return;
+        if (column_major) {  // the last axis varies slowest
+          const std::int64_t column = where % pooling.input[2];
+          const std::int64_t row = where / pooling.input[2] % pooling.input[1];
+          const std::int64_t slice = where / (pooling.input[1] * pooling.input[2]);
+          where = (column * pooling.input[1] + row) * pooling.input[0] + slice;
+        }
+        indices[index] = plane * pooling.input_plane() + where;
+      });
   return {};
 }
 
@@ -167,7 +169,8 @@ float sum(const float* values, std::int64_t count) {
   std::array<float, 16> lanes{};
   std::int64_t i = 0;
   for (; i + 16 <= count; i += 16) {
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane) lanes[lane] += values[i + static_cast<std::int64_t>(lane)];
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane)
+      lanes[lane] += values[i + static_cast<std::int64_t>(lane)];
   }
   float total = 0;
   for (; i < count; ++i) total += values[i];
@@ -216,7 +219,9 @@ Result<std::int64_t> norm_order(const Node& node) {
   return p;
 }
 
-double power(double value, std::int64_t p) { return p == 1 ? value : p == 2 ? value * value : std::pow(value, p); }
+double power(double value, std::int64_t p) {
+  return p == 1 ? value : p == 2 ? value * value : std::pow(value, p);
+}
 double root(double value, std::int64_t p) {
   return p == 1 ? value : p == 2 ? std::sqrt(value) : std::pow(value, 1.0 / static_cast<double>(p));
 }
@@ -230,11 +235,16 @@ Status max_pool(KernelContext& context) {
   }
   PRESS_ASSIGN(const Pooling pooling, describe(context.node(), *source));
   switch (source->type()) {
-    case DataType::kFloat: return max_pool_of<float>(context, *source, pooling);
-    case DataType::kDouble: return max_pool_of<double>(context, *source, pooling);
-    case DataType::kInt8: return max_pool_of<std::int8_t>(context, *source, pooling);
-    case DataType::kUint8: return max_pool_of<std::uint8_t>(context, *source, pooling);
-    default: return Error(ErrorCode::kUnsupported, fmt::format("{} cannot be pooled", name(source->type())));
+    case DataType::kFloat:
+      return max_pool_of<float>(context, *source, pooling);
+    case DataType::kDouble:
+      return max_pool_of<double>(context, *source, pooling);
+    case DataType::kInt8:
+      return max_pool_of<std::int8_t>(context, *source, pooling);
+    case DataType::kUint8:
+      return max_pool_of<std::uint8_t>(context, *source, pooling);
+    default:
+      return Error(ErrorCode::kUnsupported, fmt::format("{} cannot be pooled", name(source->type())));
   }
 }
 
@@ -245,15 +255,16 @@ Status average_pool(KernelContext& context) {
   const bool include_pad = context.node().int_attribute("count_include_pad", 0) != 0;
   const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
-  for_each_window(context.threads(), pooling,
-                  [&](std::int64_t plane, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
-                    const float* data = in + plane * pooling.input_plane();
-                    float total = 0;
-                    for_each_element(pooling, z, y, x, [&](std::int64_t offset) { total += data[offset]; });
-                    const std::int64_t count = include_pad ? z.padded_count * y.padded_count * x.padded_count
-                                                           : z.count * y.count * x.count;
-                    out[index] = count > 0 ? total / static_cast<float>(count) : 0.0F;
-                  });
+  for_each_window(
+      context.threads(), pooling,
+      [&](std::int64_t plane, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
+        const float* data = in + plane * pooling.input_plane();
+        float total = 0;
+        for_each_element(pooling, z, y, x, [&](std::int64_t offset) { total += data[offset]; });
+        const std::int64_t count =
+            include_pad ? z.padded_count * y.padded_count * x.padded_count : z.count * y.count * x.count;
+        out[index] = count > 0 ? total / static_cast<float>(count) : 0.0F;
+      });
   return {};
 }
 
@@ -264,15 +275,16 @@ Status lp_pool(KernelContext& context) {
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, pooling.target));
   const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
-  for_each_window(context.threads(), pooling,
-                  [&](std::int64_t plane, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
-                    const float* data = in + plane * pooling.input_plane();
-                    double total = 0;
-                    for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
-                      total += power(std::abs(static_cast<double>(data[offset])), p);
-                    });
-                    out[index] = static_cast<float>(root(total, p));
-                  });
+  for_each_window(
+      context.threads(), pooling,
+      [&](std::int64_t plane, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
+        const float* data = in + plane * pooling.input_plane();
+        double total = 0;
+        for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
+          total += power(std::abs(static_cast<double>(data[offset])), p);
+        });
+        out[index] = static_cast<float>(root(total, p));
+      });
   return {};
 }
 
@@ -283,8 +295,9 @@ Status global_average_pool(KernelContext& context) {
 }
 
 Status global_max_pool(KernelContext& context) {
-  return pool_globally(context,
-                       [](const float* values, std::int64_t count) { return *std::max_element(values, values + count); });
+  return pool_globally(context, [](const float* values, std::int64_t count) {
+    return *std::max_element(values, values + count);
+  });
 }
 
 Status global_lp_pool(KernelContext& context) {

@@ -1,5 +1,5 @@
-// Softmax, LogSoftmax and Hardmax. Before opset 13 all dims from `axis` on are one row; from 13 on a row runs along
-// `axis` alone.
+// Softmax, LogSoftmax and Hardmax. Before opset 13 all dims from `axis` on are one row; from 13 on a row runs
+// along `axis` alone.
 #include <algorithm>
 #include <cmath>
 

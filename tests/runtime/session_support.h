@@ -1,0 +1,68 @@
+// Running graphs in tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include "press/onnx/text.h"
+#include "press/runtime/session.h"
+
+namespace press {
+
+/// Parses a model; a failure fails the test and returns an empty model.
+inline Model parsed(std::string_view text) {
+  Result<Model> model = parse_model_text(text);
+  EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message());
+  return model.ok() ? std::move(*model) : Model{};
+}
+
+/// Runs a graph once; a failure fails the test and returns nothing.
+inline std::vector<Tensor> run_graph(const Graph& graph, const std::vector<Tensor>& inputs,
+                                     const SessionOptions& options = {}) {
+  Result<Session> session = Session::create(graph, options);
+  EXPECT_TRUE(session.ok()) << (session.ok() ? "" : session.error().message());
+  if (!session.ok()) return {};
+  Result<std::vector<Tensor>> outputs = session->run(inputs);
+  EXPECT_TRUE(outputs.ok()) << (outputs.ok() ? "" : outputs.error().message());
+  return outputs.ok() ? std::move(*outputs) : std::vector<Tensor>();
+}
+
+/// The message of the Error that creating or running the graph ends in; "" where it succeeds.
+inline std::string failure(const Graph& graph, const std::vector<Tensor>& inputs) {
+  Result<Session> session = Session::create(graph);
+  if (!session.ok()) return session.error().message();
+  Result<std::vector<Tensor>> outputs = session->run(inputs);
+  return outputs.ok() ? "" : outputs.error().message();
+}
+
+inline Tensor floats(Dims dims, const std::vector<float>& values) {
+  return Tensor::of<float>(std::move(dims), values);
+}
+
+/// Repeatable values between -1 and 1.
+inline Tensor noise(Dims dims, std::uint32_t seed = 1) {
+  Tensor tensor = std::move(Tensor::allocate(DataType::kFloat, std::move(dims))).value();
+  std::uint32_t state = seed * 2654435761U + 1;
+  for (float& value : tensor.mutable_data<float>()) {
+    state = state * 1664525U + 1013904223U;
+    value = static_cast<float>(state >> 8) / 8388608.0F - 1.0F;
+  }
+  return tensor;
+}
+
+/// The largest difference, relative to the largest value.
+inline double relative_difference(std::span<const float> a, std::span<const float> b) {
+  if (a.size() != b.size()) return INFINITY;
+  double difference = 0;
+  double largest = 1e-30;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
+    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
+  }
+  return difference / largest;
+}
+
+}  // namespace press
