@@ -22,6 +22,9 @@ enum class Numerics {
   kLossy,         // an approximation on purpose
 };
 
+/// "exact", "reassociated", "lossy".
+std::string_view name(Numerics numerics);
+
 /// A node that matched at first sight, and why it was left as it is.
 struct Declined {
   std::string node;
@@ -49,5 +52,8 @@ std::span<const PassInfo> all_passes();
 
 /// Null where no pass has that name.
 const PassInfo* find_pass(std::string_view name);
+
+/// The text of docs/passes.md.
+std::string passes_markdown();
 
 }  // namespace press

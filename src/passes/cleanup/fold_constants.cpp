@@ -1,0 +1,206 @@
+// before:  x [N,3,224,224] ─ Shape ─ Gather(1) ─ Mul ─ …        after:  constant {6} ─ …
+//                              Constant {2} ─────┘
+//
+// Replaced by constants of the graph:
+//   Constant            its tensor, whatever its size: it is in the file already
+//   shape arithmetic    integer values that shape inference knows element by element (main graph)
+//   any other pure node whose inputs are constants, executed by the runtime's own kernels
+// Conditions: the operator is known to be pure, holds no subgraph, and is not QuantizeLinear or
+// DequantizeLinear (whose constants are quantized weights and belong together). What the runtime cannot
+// execute is left as it is, as are nodes that make a graph's output: there a file needs a node. Limits: a
+// node may take inputs that nobody else uses and `fold.max_bytes` more, and all nodes of a run together may
+// add no more than that either; so no Expand, Tile or ConstantOfShape makes a large file of a small one.
+// Why it pays: exporters write the arithmetic of reshapes as nodes, and weights behind Transpose or Cast,
+// which neither fuse nor quantize.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "passes/declarations.h"
+#include "press/ops/operator.h"
+#include "press/runtime/session.h"
+
+namespace press::passes {
+namespace {
+
+std::int64_t byte_size_of(const Tensor& tensor) {
+  return static_cast<std::int64_t>(tensor.bytes().size());
+}
+
+std::optional<Tensor> tensor_of_strings(Dims dims, std::vector<std::string> strings) {
+  auto tensor = Tensor::from_strings(std::move(dims), std::move(strings));
+  return tensor.ok() ? std::optional(std::move(tensor).value()) : std::nullopt;
+}
+
+/// The tensor that a Constant node stands for; nullopt for sparse ones and what we do not know.
+std::optional<Tensor> constant_node_tensor(const Node& node) {
+  const auto vector_of = [](const auto& values) {
+    return Tensor::of({static_cast<std::int64_t>(values.size())}, values);
+  };
+  if (node.attributes().size() != 1) return std::nullopt;
+  const Attribute& attribute = node.attributes().front();
+  if (attribute.name == "value") {
+    const auto* tensor = std::get_if<Tensor>(&attribute.value);
+    return tensor != nullptr && tensor->defined() ? std::optional(*tensor) : std::nullopt;
+  }
+  if (const auto* value = std::get_if<float>(&attribute.value); value && attribute.name == "value_float") {
+    return Tensor::scalar(*value);
+  }
+  if (const auto* value = std::get_if<std::int64_t>(&attribute.value);
+      value && attribute.name == "value_int") {
+    return Tensor::scalar(*value);
+  }
+  if (const auto* values = std::get_if<std::vector<float>>(&attribute.value);
+      values && attribute.name == "value_floats") {
+    return vector_of(*values);
+  }
+  if (const auto* values = std::get_if<std::vector<std::int64_t>>(&attribute.value);
+      values && attribute.name == "value_ints") {
+    return vector_of(*values);
+  }
+  if (const auto* value = std::get_if<std::string>(&attribute.value);
+      value && attribute.name == "value_string") {
+    return tensor_of_strings({}, {*value});
+  }
+  if (const auto* values = std::get_if<std::vector<std::string>>(&attribute.value);
+      values && attribute.name == "value_strings") {
+    return tensor_of_strings({static_cast<std::int64_t>(values->size())}, *values);
+  }
+  return std::nullopt;
+}
+
+/// The tensor of an integer value of which inference knows every element.
+std::optional<Tensor> known_tensor(const ValueFacts& facts) {
+  if (!facts.elements.has_value() || !facts.type.shape.has_value() || facts.type.shape->size() > 1)
+    return std::nullopt;
+  const std::optional<Dims> dims = known_dims(*facts.type.shape);
+  const std::optional<Dims> elements = known_dims(*facts.elements);
+  if (!dims.has_value() || !elements.has_value()) return std::nullopt;
+  const auto count = element_count(*dims);
+  if (!count.ok() || *count != static_cast<std::int64_t>(elements->size())) return std::nullopt;
+  if (facts.type.element == DataType::kInt64) return Tensor::of(*dims, *elements);
+  if (facts.type.element != DataType::kInt32) return std::nullopt;
+  if (std::ranges::any_of(*elements, [](std::int64_t one) { return one > INT32_MAX; })) return std::nullopt;
+  return Tensor::of(*dims, std::vector<std::int32_t>(elements->begin(), elements->end()));
+}
+
+class Folder {
+ public:
+  Folder(std::int64_t max_bytes, PassOutcome& outcome) : max_bytes_(max_bytes), outcome_(outcome) {}
+
+  /// `shapes`: facts of the graph's values where they may be relied on, else null.
+  void fold(Graph& graph, const ShapeTable* shapes) {
+    for (Node* node : graph.nodes_snapshot()) {
+      for (Graph* inner : node->subgraphs()) fold(*inner, nullptr);
+      fold(graph, *node, shapes);
+    }
+  }
+
+ private:
+  void fold(Graph& graph, Node& node, const ShapeTable* shapes) {
+    if (!is_candidate(graph, node)) return;
+    if (node.is("Constant")) {
+      if (auto tensor = constant_node_tensor(node)) replace(graph, node, {&*tensor, 1});
+      return;
+    }
+    if (shapes != nullptr && node.output_count() == 1 && !has_only_constants(node)) {
+      const auto found = shapes->find(node.output());
+      const auto tensor = found != shapes->end() ? known_tensor(found->second) : std::nullopt;
+      if (tensor.has_value()) replace(graph, node, {&*tensor, 1});
+      return;
+    }
+    if (has_only_constants(node)) execute(graph, node);
+  }
+
+  static bool is_candidate(const Graph& graph, const Node& node) {
+    if (!traits(node).pure || !node.subgraphs().empty()) return false;
+    if (node.op_type() == "QuantizeLinear" || node.op_type() == "DequantizeLinear") return false;
+    bool used = false;
+    for (const Value* output : node.outputs()) {
+      if (output == nullptr) continue;
+      if (graph.is_output(output)) return false;
+      used = used || !output->uses().empty();
+    }
+    return used;
+  }
+
+  static bool has_only_constants(const Node& node) {
+    bool any = false;
+    for (std::size_t i = 0; i < node.input_count(); ++i) {
+      if (node.input(i) == nullptr) continue;
+      if (node.input(i)->constant() == nullptr) return false;
+      any = true;
+    }
+    return any;
+  }
+
+  /// Bytes of the constants that nothing but this node uses.
+  static std::int64_t freed_bytes(const Node& node) {
+    std::int64_t bytes = 0;
+    for (const Value* input : node.inputs()) {
+      if (input != nullptr && input->has_one_use()) bytes += byte_size_of(*input->constant());
+    }
+    return bytes;
+  }
+
+  void execute(Graph& graph, Node& node) {
+    if (!can_execute(node)) return;
+    std::vector<const Tensor*> inputs;
+    for (const Value* input : node.inputs()) inputs.push_back(input != nullptr ? input->constant() : nullptr);
+    const std::int64_t freed = freed_bytes(node);
+    const std::int64_t limit = freed + max_bytes_ - grown_;
+    auto outputs = evaluate_node(node, inputs, limit);
+    if (!outputs.ok()) {
+      outcome_.declined.push_back({node.label(), outputs.error().message()});
+      return;
+    }
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < outputs->size(); ++i) {
+      const Tensor& tensor = (*outputs)[i];
+      const bool needed = node.output(i) != nullptr && !node.output(i)->uses().empty();
+      if (needed && !tensor.defined()) return;
+      if (needed) bytes += byte_size_of(tensor);
+    }
+    if (outputs->size() < node.output_count()) return;
+    if (bytes > limit) {
+      outcome_.declined.push_back(
+          {node.label(), fmt::format("its result of {} bytes is over the limit", bytes)});
+      return;
+    }
+    grown_ += bytes - freed;
+    replace(graph, node, *outputs);
+  }
+
+  void replace(Graph& graph, Node& node, std::span<const Tensor> tensors) {
+    std::vector<Value*> inputs = node.inputs();
+    for (std::size_t i = 0; i < node.output_count(); ++i) {
+      Value* output = node.output(i);
+      if (output == nullptr || output->uses().empty()) continue;
+      graph.replace_all_uses(output, graph.add_constant(tensors[i], output->name()));
+    }
+    graph.erase(&node);
+    std::ranges::sort(inputs);
+    const auto repeated = std::ranges::unique(inputs);
+    inputs.erase(repeated.begin(), repeated.end());
+    for (Value* input : inputs) {
+      if (input != nullptr && input->is_constant() && input->uses().empty()) input->graph()->erase(input);
+    }
+    ++outcome_.rewrites;
+  }
+
+  std::int64_t max_bytes_;
+  std::int64_t grown_ = 0;
+  PassOutcome& outcome_;
+};
+
+}  // namespace
+
+Result<PassOutcome> fold_constants(Model& model, const PassContext& context) {
+  PassOutcome outcome;
+  auto shapes = infer_shapes(*model.graph);
+  if (!shapes.ok()) outcome.notes.push_back("shapes are not used: " + shapes.error().message());
+  Folder(context.fold.max_bytes, outcome).fold(*model.graph, shapes.ok() ? &*shapes : nullptr);
+  return outcome;
+}
+
+}  // namespace press::passes
