@@ -1,0 +1,174 @@
+#include "press/pipeline/pass_manager.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "press/passes/dead_code.h"
+
+namespace press {
+namespace {
+
+/// What a pass that reports no rewrites leaves as it is.
+struct ModelState {
+  std::uint64_t fingerprint = 0;
+  std::size_t constants = 0;
+  std::int64_t ir_version = 0;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  friend bool operator==(const ModelState&, const ModelState&) = default;
+};
+
+struct Size {
+  std::size_t nodes = 0;
+  std::size_t constants = 0;
+};
+
+Size size_of(const Graph& graph) {
+  Size size{.nodes = graph.node_count(), .constants = graph.constants().size()};
+  for (const Node* node : graph.nodes()) {
+    for (const Graph* inner : node->subgraphs()) {
+      const Size more = size_of(*inner);
+      size.nodes += more.nodes;
+      size.constants += more.constants;
+    }
+  }
+  return size;
+}
+
+ModelState state_of(const Model& model) {
+  return {fingerprint(*model.graph), size_of(*model.graph).constants, model.ir_version, model.metadata};
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+Result<const PassInfo*> pass_named(const std::string& name) {
+  if (const PassInfo* pass = find_pass(name)) return pass;
+  std::vector<std::string_view> known;
+  for (const PassInfo& pass : all_passes()) known.push_back(pass.name);
+  return Error(ErrorCode::kUsage,
+               fmt::format("there is no pass '{}'; the passes are {}", name, fmt::join(known, ", ")));
+}
+
+/// A pass on its way through a run, with the report that it writes.
+struct Step {
+  const PassInfo* pass;
+  std::size_t report;
+};
+
+class Manager {
+ public:
+  Manager(Model& model, const PassContext& context, const PassManagerOptions& options)
+      : model_(model), context_(context), options_(options) {}
+
+  Result<std::vector<PassReport>> run(const std::vector<PassGroup>& groups) {
+    for (const auto* names : {&options_.only, &options_.disable}) {
+      for (const std::string& name : *names) PRESS_TRY(pass_named(name));
+    }
+    std::vector<std::vector<Step>> schedule;
+    for (const PassGroup& group : groups) {
+      PRESS_ASSIGN(std::vector<Step> steps, plan(group));
+      schedule.push_back(std::move(steps));
+    }
+    state_ = state_of(model_);
+    for (std::size_t i = 0; i < groups.size(); ++i) PRESS_TRY(run(groups[i], schedule[i]));
+    return std::move(reports_);
+  }
+
+ private:
+  Result<std::vector<Step>> plan(const PassGroup& group) {
+    std::vector<Step> steps;
+    for (const std::string& name : group.passes) {
+      PRESS_ASSIGN(const PassInfo* pass, pass_named(name));
+      if ((!options_.only.empty() && !contains(options_.only, name)) || contains(options_.disable, name))
+        continue;
+      steps.push_back({pass, reports_.size()});
+      reports_.push_back({.name = name, .family = std::string(pass->family), .numerics = pass->numerics});
+    }
+    return steps;
+  }
+
+  Status run(const PassGroup& group, const std::vector<Step>& steps) {
+    const int rounds = group.until_stable ? options_.max_rounds : 1;
+    for (int round = 0; round < rounds; ++round) {
+      std::size_t rewrites = 0;
+      for (const Step& step : steps) {
+        PRESS_ASSIGN(const std::size_t more, run(step, round == 0));
+        rewrites += more;
+      }
+      if (rewrites == 0 || !group.until_stable) return {};
+    }
+    for (const Step& step : steps) {
+      add_note(reports_[step.report], fmt::format("still rewriting after {} rounds", rounds));
+    }
+    return {};
+  }
+
+  Result<std::size_t> run(const Step& step, bool is_first_round) {
+    const PassInfo& pass = *step.pass;
+    PassReport& report = reports_[step.report];
+    const std::string doing = fmt::format("pass {}", pass.name);
+    if (options_.progress) options_.progress(pass, step.report, reports_.size());
+    if (is_first_round) report.nodes_before = size_of(*model_.graph).nodes;
+
+    const auto start = std::chrono::steady_clock::now();
+    auto outcome = pass.run(model_, context_);
+    report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+    if (!outcome.ok()) return std::move(outcome).error().with_context(doing);
+    PRESS_TRY(verify(*model_.graph).with_context(doing));
+    PRESS_TRY(check_truth(outcome->rewrites).with_context(doing));
+    if (outcome->rewrites > 0 && remove_dead_code(*model_.graph) > 0) {
+      PRESS_TRY(verify(*model_.graph).with_context(doing));
+      state_ = state_of(model_);
+    }
+    if (options_.dump) options_.dump(pass, to_text(*model_.graph));
+
+    report.rewrites += outcome->rewrites;
+    report.declined = std::move(outcome->declined);
+    for (std::string& note : outcome->notes) add_note(report, std::move(note));
+    report.nodes_after = size_of(*model_.graph).nodes;
+    return outcome->rewrites;
+  }
+
+  Status check_truth(std::size_t rewrites) {
+    ModelState now = state_of(model_);
+    const bool changed = now != state_;
+    if (changed != (rewrites > 0)) {
+      return Error(ErrorCode::kInternal, fmt::format("it reports {} rewrites, but the model {}", rewrites,
+                                                     changed ? "changed" : "is the same"));
+    }
+    state_ = std::move(now);
+    return {};
+  }
+
+  static void add_note(PassReport& report, std::string note) {
+    if (!contains(report.notes, note)) report.notes.push_back(std::move(note));
+  }
+
+  Model& model_;
+  const PassContext& context_;
+  const PassManagerOptions& options_;
+  std::vector<PassReport> reports_;
+  ModelState state_;
+};
+
+}  // namespace
+
+PassGroup cleanup_group() {
+  PassGroup group{.passes = {}, .until_stable = true};
+  for (const PassInfo& pass : all_passes()) {
+    if (pass.family == "cleanup") group.passes.emplace_back(pass.name);
+  }
+  return group;
+}
+
+Result<std::vector<PassReport>> run_passes(Model& model, const std::vector<PassGroup>& groups,
+                                           const PassContext& context, const PassManagerOptions& options) {
+  return Manager(model, context, options).run(groups);
+}
+
+}  // namespace press
