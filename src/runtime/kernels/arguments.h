@@ -52,4 +52,19 @@ inline std::int64_t product(const Dims& dims, std::size_t begin = 0) {
   return product(dims, begin, dims.size());
 }
 
+/// The matrix of a batch with dims `own` that meets matrix `index` of the broadcast batch.
+inline std::int64_t batch_index(const Dims& batch, const Dims& own, std::int64_t index) {
+  std::int64_t result = 0;
+  std::int64_t stride = 1;
+  for (std::size_t i = batch.size(); i-- > 0;) {
+    const std::int64_t coordinate = index % batch[i];
+    index /= batch[i];
+    if (i + own.size() < batch.size()) continue;
+    const std::int64_t extent = own[i + own.size() - batch.size()];
+    if (extent != 1) result += coordinate * stride;
+    stride *= extent;
+  }
+  return result;
+}
+
 }  // namespace press::kernels

@@ -31,4 +31,10 @@ Function softmax, log_softmax, hardmax;
 // quantization.cpp
 Function quantize_linear, dequantize_linear, dynamic_quantize_linear;
 
+// integer.cpp
+Function conv_integer, mat_mul_integer, qlinear_conv, qlinear_mat_mul;
+
+// recurrent.cpp
+Factory rnn, gru, lstm;
+
 }  // namespace press::kernels

@@ -112,21 +112,6 @@ Result<MatMulShape> matmul_shape(const Dims& a, const Dims& b) {
   return shape;
 }
 
-/// The matrix of a batch with dims `own` that meets matrix `index` of the broadcast batch.
-std::int64_t batch_index(const Dims& batch, const Dims& own, std::int64_t index) {
-  std::int64_t result = 0;
-  std::int64_t stride = 1;
-  for (std::size_t i = batch.size(); i-- > 0;) {
-    const std::int64_t coordinate = index % batch[i];
-    index /= batch[i];
-    if (i + own.size() < batch.size()) continue;
-    const std::int64_t extent = own[i + own.size() - batch.size()];
-    if (extent != 1) result += coordinate * stride;
-    stride *= extent;
-  }
-  return result;
-}
-
 template <typename T>
 void multiply(const T* a, const T* b, T* c, std::int64_t m, std::int64_t n, std::int64_t k) {
   std::fill_n(c, m * n, T{0});
