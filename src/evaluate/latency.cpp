@@ -1,0 +1,117 @@
+#include "press/evaluate/latency.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "press/runtime/session.h"
+
+namespace press {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int kFewestRounds = 5;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// The first sample of each input, as a batch of its own.
+Result<std::vector<Tensor>> first_sample(std::span<const Tensor> inputs) {
+  std::vector<Tensor> single;
+  for (const Tensor& input : inputs) {
+    if (input.rank() == 0 || input.dims()[0] <= 1) {
+      single.push_back(input);
+      continue;
+    }
+    Dims dims = input.dims();
+    dims[0] = 1;
+    PRESS_ASSIGN(Tensor sample, Tensor::allocate(input.type(), dims));
+    const std::span<std::byte> bytes = sample.mutable_bytes();
+    std::memcpy(bytes.data(), input.bytes().data(), bytes.size());
+    single.push_back(std::move(sample));
+  }
+  return single;
+}
+
+/// Milliseconds of each run, one list a model.
+class Rounds {
+ public:
+  Rounds(std::span<const EvaluatedModel> models, std::vector<Session>& sessions,
+         const LatencyOptions& options)
+      : models_(models), sessions_(sessions), options_(options) {}
+
+  Result<std::vector<std::vector<double>>> measure(std::span<const Tensor> inputs) {
+    std::vector<std::vector<Tensor>> adapted;
+    for (const EvaluatedModel& model : models_) adapted.push_back(adapt_inputs(*model.graph, inputs));
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      for (int i = 0; i < options_.warm_up; ++i) {
+        PRESS_TRY(run(m, adapted[m]));
+      }
+    }
+    std::vector<std::vector<double>> times(models_.size());
+    const Clock::time_point start = Clock::now();
+    const double limit = options_.max_seconds * 1e3 * static_cast<double>(models_.size());
+    for (int round = 0; round < std::max(options_.rounds, kFewestRounds); ++round) {
+      if (round >= kFewestRounds && milliseconds_since(start) > limit) break;
+      for (std::size_t i = 0; i < models_.size(); ++i) {
+        const std::size_t m = (i + static_cast<std::size_t>(round)) % models_.size();
+        const Clock::time_point begin = Clock::now();
+        PRESS_TRY(run(m, adapted[m]));
+        times[m].push_back(milliseconds_since(begin));
+      }
+    }
+    for (std::vector<double>& list : times) std::sort(list.begin(), list.end());
+    return times;
+  }
+
+ private:
+  Status run(std::size_t m, std::span<const Tensor> inputs) {
+    if (options_.interrupted) {
+      PRESS_TRY(options_.interrupted());
+    }
+    auto outputs = sessions_[m].run(inputs);
+    if (!outputs.ok()) return std::move(outputs).error().with_context(models_[m].name);
+    return {};
+  }
+
+  std::span<const EvaluatedModel> models_;
+  std::vector<Session>& sessions_;
+  const LatencyOptions& options_;
+};
+
+double quantile(const std::vector<double>& sorted, double share) {
+  return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5)];
+}
+
+}  // namespace
+
+Result<std::vector<Latency>> measure_latency(std::span<const EvaluatedModel> models,
+                                             std::span<const Tensor> inputs, const LatencyOptions& options) {
+  std::vector<Session> sessions;
+  for (const EvaluatedModel& model : models) {
+    auto session = Session::create(*model.graph, {.threads = options.threads});
+    if (!session.ok()) return std::move(session).error().with_context(model.name);
+    sessions.push_back(std::move(session).value());
+  }
+  Rounds rounds(models, sessions, options);
+  PRESS_ASSIGN(const std::vector<Tensor> single, first_sample(inputs));
+  PRESS_ASSIGN(const auto single_times, rounds.measure(single));
+
+  const std::int64_t batch = inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].dims()[0];
+  std::vector<std::vector<double>> batch_times = single_times;
+  if (batch > 1) {
+    PRESS_ASSIGN(batch_times, rounds.measure(inputs));
+  }
+  std::vector<Latency> result(models.size());
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    result[m].median_ms = quantile(single_times[m], 0.5);
+    result[m].p95_ms = quantile(single_times[m], 0.95);
+    result[m].per_sample_ms = quantile(batch_times[m], 0.5) / static_cast<double>(batch);
+    result[m].batch = batch;
+    result[m].runs = static_cast<std::int64_t>(single_times[m].size());
+  }
+  return result;
+}
+
+}  // namespace press

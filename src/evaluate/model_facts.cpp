@@ -1,0 +1,181 @@
+#include "press/evaluate/model_facts.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace press {
+namespace {
+
+/// Elements equal to `zero` (the zero point; 0 for floating types, where -0 counts as well).
+template <typename T>
+std::int64_t count_equal(const Tensor& tensor, T zero) {
+  const std::span<const T> data = tensor.data<T>();
+  return std::count(data.begin(), data.end(), zero);
+}
+
+std::int64_t count_half_zeros(const Tensor& tensor) {
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(tensor.aligned_bytes());
+  return std::count_if(bits, bits + tensor.size(),
+                       [](std::uint16_t value) { return (value & 0x7FFFU) == 0; });
+}
+
+/// Zeros of a weight; integers are compared with `zero_point` (null: 0), which must hold one value for all
+/// channels.
+std::int64_t count_zeros(const Tensor& tensor, const Tensor* zero_point) {
+  switch (tensor.type()) {
+    case DataType::kFloat:
+      return count_equal<float>(tensor, 0);
+    case DataType::kDouble:
+      return count_equal<double>(tensor, 0);
+    case DataType::kFloat16:
+    case DataType::kBFloat16:
+      return count_half_zeros(tensor);
+    case DataType::kInt8:
+      return count_equal<std::int8_t>(
+          tensor, zero_point != nullptr ? zero_point->data<std::int8_t>()[0] : std::int8_t{0});
+    case DataType::kUint8:
+      return count_equal<std::uint8_t>(
+          tensor, zero_point != nullptr ? zero_point->data<std::uint8_t>()[0] : std::uint8_t{0});
+    default:
+      return 0;
+  }
+}
+
+bool is_quantizer(const Node& node) {
+  return node.is("QuantizeLinear") || node.is("DequantizeLinear");
+}
+
+/// A weight as it is stored, and the zero point that it is stored with.
+struct StoredWeight {
+  const Value* value = nullptr;
+  const Tensor* zero_point = nullptr;
+};
+
+/// The constant at a node's input, also where it comes through DequantizeLinear.
+StoredWeight stored_weight(const Node& node, int index) {
+  const Value* value = index < 0 ? nullptr : node.input(static_cast<std::size_t>(index));
+  if (value == nullptr) return {};
+  if (value->is_constant()) return {value, nullptr};
+  const Node* producer = value->producer();
+  if (producer == nullptr || !producer->is("DequantizeLinear")) return {};
+  const Value* quantized = producer->input(0);
+  if (quantized == nullptr || !quantized->is_constant()) return {};
+  const Tensor* zero_point = producer->input(2) != nullptr ? producer->input(2)->constant() : nullptr;
+  if (zero_point != nullptr &&
+      (zero_point->type() != quantized->constant()->type() || zero_point->size() == 0)) {
+    zero_point = nullptr;
+  }
+  return {quantized, zero_point};
+}
+
+bool holds_parameters(const Tensor& tensor) {
+  return is_floating_point(tensor.type()) && tensor.rank() > 0;
+}
+
+class Collector {
+ public:
+  explicit Collector(ModelFacts& facts) : facts_(facts) {}
+
+  void count_constants(const Graph& graph) {
+    for (const Value* value : graph.constants()) count_bytes(*value->constant());
+    for (const Node* node : graph.nodes()) {
+      if (const Tensor* tensor = constant_tensor(*node)) count_bytes(*tensor);
+      for (const Graph* subgraph : node->subgraphs()) count_constants(*subgraph);
+    }
+  }
+
+  LayerFacts layer(const Node& node, const ShapeTable& shapes) {
+    LayerFacts layer{
+        .name = node.label(),
+        .op_type = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type()};
+    const ValueFacts* output = find(shapes, node.output());
+    if (output != nullptr) {
+      layer.output = output->type;
+    } else if (node.output() != nullptr) {
+      layer.output = node.output()->type();
+    }
+    if (!is_quantizer(node)) count_parameters(node, layer);
+    const OpTraits& op = traits(node);
+    if (op.weight_input >= 0) {
+      count_weight(stored_weight(node, op.weight_input), layer);
+      layer.macs = multiply_accumulates(node, find(shapes, node.input(0)), output);
+      if (layer.macs) facts_.macs += *layer.macs;
+      if (!layer.macs) ++facts_.layers_without_macs;
+    } else {
+      layer.macs = 0;
+    }
+    return layer;
+  }
+
+ private:
+  static const Tensor* constant_tensor(const Node& node) {
+    return node.is("Constant") ? node.tensor_attribute("value") : nullptr;
+  }
+
+  static const ValueFacts* find(const ShapeTable& shapes, const Value* value) {
+    const auto found = shapes.find(value);
+    return found == shapes.end() ? nullptr : &found->second;
+  }
+
+  void count_bytes(const Tensor& tensor) {
+    ModelFacts::TypeShare& share = facts_.constants[tensor.type()];
+    ++share.tensors;
+    share.elements += tensor.size();
+    share.bytes += byte_size(tensor.type(), tensor.size());
+  }
+
+  void count_parameters(const Node& node, LayerFacts& layer) {
+    if (const Tensor* tensor = constant_tensor(node); tensor != nullptr && holds_parameters(*tensor)) {
+      layer.parameters += tensor->size();
+    }
+    for (std::size_t i = 0; i < node.input_count(); ++i) {
+      const Value* value = node.input(i);
+      if (value == nullptr) continue;
+      const bool direct = value->is_constant() && holds_parameters(*value->constant());
+      const Value* stored = direct                 ? value
+                            : value->is_constant() ? nullptr
+                                                   : stored_weight(node, static_cast<int>(i)).value;
+      if (stored != nullptr && counted_.insert(stored).second) layer.parameters += stored->constant()->size();
+    }
+    facts_.parameters += layer.parameters;
+  }
+
+  void count_weight(const StoredWeight& weight, LayerFacts& layer) {
+    if (weight.value == nullptr) return;
+    const Tensor& tensor = *weight.value->constant();
+    layer.weights = tensor.size();
+    layer.zero_weights = count_zeros(tensor, weight.zero_point);
+    if (!weighed_.insert(weight.value).second) return;
+    facts_.weights += layer.weights;
+    facts_.zero_weights += layer.zero_weights;
+  }
+
+  ModelFacts& facts_;
+  std::unordered_set<const Value*> counted_;
+  std::unordered_set<const Value*> weighed_;
+};
+
+}  // namespace
+
+double ModelFacts::sparsity() const {
+  return weights == 0 ? 0 : static_cast<double>(zero_weights) / static_cast<double>(weights);
+}
+
+ModelFacts model_facts(const Graph& graph) {
+  ModelFacts facts;
+  ShapeInferenceOptions options;
+  options.dims[""] = 1;
+  auto shapes = infer_shapes(graph, options);
+  if (!shapes.ok()) facts.shape_note = shapes.error().message();
+  const ShapeTable table = shapes.ok() ? std::move(shapes).value() : ShapeTable();
+
+  Collector collector(facts);
+  collector.count_constants(graph);
+  for_each_node(graph, [&](Node* node) {
+    facts.layers.push_back(collector.layer(*node, table));
+    ++facts.operators[facts.layers.back().op_type];
+  });
+  return facts;
+}
+
+}  // namespace press
