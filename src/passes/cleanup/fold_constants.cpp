@@ -180,8 +180,7 @@ class Folder {
     }
     graph.erase(&node);
     std::ranges::sort(inputs);
-    const auto repeated = std::ranges::unique(inputs);
-    inputs.erase(repeated.begin(), repeated.end());
+    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
     for (Value* input : inputs) {
       if (input != nullptr && input->is_constant() && input->uses().empty()) input->graph()->erase(input);
     }

@@ -96,7 +96,12 @@ class Fusion {
   bool read_linear() {
     const Node& node = *linear_.node;
     const Value* weight = constant_weight(node);
-    if (weight == nullptr) return decline("the weight of {} is not constant", node.label());
+    if (weight == nullptr) {
+      const Value* given = node.input(static_cast<std::size_t>(traits(node).weight_input));
+      const bool has_default = given != nullptr && given->tensor() != nullptr;
+      return decline("the weight of {} is {}", node.label(),
+                     has_default ? "a graph input, which callers may override" : "not constant");
+    }
     linear_.weight = *weight->constant();
     const Dims& dims = linear_.weight.dims();
     const std::optional<int> axis = weight_channel_axis(node);
