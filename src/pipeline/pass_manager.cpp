@@ -61,8 +61,8 @@ struct Step {
 
 class Manager {
  public:
-  Manager(Model& model, const PassContext& context, const PassManagerOptions& options)
-      : model_(model), context_(context), options_(options) {}
+  Manager(Model& model, const PassContext& context, PassManagerOptions options)
+      : model_(model), context_(context), options_(std::move(options)) {}
 
   Result<std::vector<PassReport>> run(const std::vector<PassGroup>& groups) {
     for (const auto* names : {&options_.only, &options_.disable}) {
@@ -78,6 +78,12 @@ class Manager {
     return std::move(reports_);
   }
 
+  Result<PassReport> run(const PassInfo& pass) {
+    state_ = state_of(model_);
+    PRESS_TRY(run(step_of(pass), true));
+    return std::move(reports_.front());
+  }
+
  private:
   Result<std::vector<Step>> plan(const PassGroup& group) {
     std::vector<Step> steps;
@@ -85,10 +91,15 @@ class Manager {
       PRESS_ASSIGN(const PassInfo* pass, pass_named(name));
       if ((!options_.only.empty() && !contains(options_.only, name)) || contains(options_.disable, name))
         continue;
-      steps.push_back({pass, reports_.size()});
-      reports_.push_back({.name = name, .family = std::string(pass->family), .numerics = pass->numerics});
+      steps.push_back(step_of(*pass));
     }
     return steps;
+  }
+
+  Step step_of(const PassInfo& pass) {
+    reports_.push_back(
+        {.name = std::string(pass.name), .family = std::string(pass.family), .numerics = pass.numerics});
+    return {&pass, reports_.size() - 1};
   }
 
   Status run(const PassGroup& group, const std::vector<Step>& steps) {
@@ -151,7 +162,7 @@ class Manager {
 
   Model& model_;
   const PassContext& context_;
-  const PassManagerOptions& options_;
+  const PassManagerOptions options_;
   std::vector<PassReport> reports_;
   ModelState state_;
 };
@@ -169,6 +180,10 @@ PassGroup cleanup_group() {
 Result<std::vector<PassReport>> run_passes(Model& model, const std::vector<PassGroup>& groups,
                                            const PassContext& context, const PassManagerOptions& options) {
   return Manager(model, context, options).run(groups);
+}
+
+Result<PassReport> run_pass(Model& model, const PassInfo& pass, const PassContext& context) {
+  return Manager(model, context, {}).run(pass);
 }
 
 }  // namespace press

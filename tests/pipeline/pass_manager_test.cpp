@@ -124,5 +124,62 @@ TEST(PassManager, TellsProgressAndDumps) {
   EXPECT_EQ(dumps.back(), to_text(*model.graph));
 }
 
+/// A pass that does not keep its word, or the graph's invariants.
+void expect_internal_error(PassFunction function, std::string_view message) {
+  Model model = parse(kText);
+  const PassInfo pass{"test", "liar", Numerics::kExact, "Does not keep its word", function};
+  const auto report = press::run_pass(model, pass, {});
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(report.error().message().rfind("pass liar: ", 0), 0U) << report.error().message();
+  EXPECT_NE(report.error().message().find(message), std::string::npos) << report.error().message();
+}
+
+TEST(PassManager, CatchesAPassThatHidesARewrite) {
+  expect_internal_error(
+      [](Model& model, const PassContext&) -> Result<PassOutcome> {
+        (*model.graph->nodes().begin())->set_attribute("axis", std::int64_t{1});
+        return PassOutcome{.rewrites = 0};
+      },
+      "it reports 0 rewrites, but the model changed");
+}
+
+TEST(PassManager, CatchesAPassThatClaimsARewrite) {
+  expect_internal_error(
+      [](Model&, const PassContext&) -> Result<PassOutcome> { return PassOutcome{.rewrites = 3}; },
+      "it reports 3 rewrites, but the model is the same");
+}
+
+TEST(PassManager, CatchesAPassThatBreaksTheGraph) {
+  expect_internal_error(
+      [](Model& model, const PassContext&) -> Result<PassOutcome> {
+        const std::vector<Node*> nodes = model.graph->nodes_snapshot();
+        model.graph->move_before(nodes.back(), nodes.front());
+        return PassOutcome{.rewrites = 1};
+      },
+      "before it is made");
+}
+
+TEST(PassManager, TakesTimeInProportionToTheNodes) {
+  Model model;
+  Graph& graph = *model.graph;
+  graph.set_opset("", 17);
+  Value* value = graph.add_input("x", {DataType::kFloat, Shape{Dim("N"), 2}, {}});
+  Value* weight = graph.add_constant(Tensor::of({2, 2}, std::vector<float>{1, 2, 3, 4}), "w");
+  for (int i = 0; i < 10'000; ++i) {
+    constexpr const char* kTypes[] = {"MatMul", "Identity", "Relu", "Dropout"};
+    Node* node = graph.add_node({.op_type = kTypes[i % 4], .inputs = {value}});
+    if (i % 4 == 0) graph.set_input(node, 1, weight);
+    value = node->output();
+  }
+  graph.add_output("y", value, {DataType::kFloat, std::nullopt, {}});
+  double seconds = 0;
+  for (const PassReport& report : run(model, {cleanup_group(), {.passes = {"fuse_conv_batchnorm"}}})) {
+    seconds += report.seconds;
+  }
+  EXPECT_EQ(graph.node_count(), 5'000U);
+  EXPECT_LT(seconds, 10);  // a tenth of a second, but for sanitizers and busy machines
+}
+
 }  // namespace
 }  // namespace press::test

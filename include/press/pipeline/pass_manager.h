@@ -52,4 +52,7 @@ Result<std::vector<PassReport>> run_passes(Model& model, const std::vector<PassG
                                            const PassContext& context,
                                            const PassManagerOptions& options = {});
 
+/// One pass, checked in the same way.
+Result<PassReport> run_pass(Model& model, const PassInfo& pass, const PassContext& context);
+
 }  // namespace press
