@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "calibrate/npy.h"
+#include "press/support/text.h"
 
 namespace press {
 
@@ -38,8 +39,9 @@ class TensorSelector {
     for (NetworkInput& input : inputs) {
       const auto found = unnamed ? arrays.begin() : std::ranges::find(arrays, input.name);
       if (found == arrays.end()) {
-        return Error(ErrorCode::kInput, fmt::format("no array for the network's input '{}': there are '{}'",
-                                                    input.name, fmt::join(arrays, "', '")));
+        return Error(ErrorCode::kInput, fmt::format("no array for the network's input {}: there are {}",
+                                                    press::quoted(input.name),
+                                                    press::quoted(fmt::to_string(fmt::join(arrays, ", ")))));
       }
       selector.sources_.push_back(static_cast<std::size_t>(found - arrays.begin()));
       selector.inputs_.push_back(std::move(input));
@@ -56,13 +58,13 @@ class TensorSelector {
       dims.insert(dims.begin(), 1);
       if (!fits(dims, input.type.shape)) {
         return Error(ErrorCode::kInput,
-                     fmt::format("sample '{}' is {} {}, the network's input '{}' ({}) asks for other dims",
-                                 name, to_string(tensor.dims()), press::name(tensor.type()), input.name,
-                                 to_string(input.type)));
+                     fmt::format("sample {} is {} {}, the network's input {} ({}) asks for other dims",
+                                 press::quoted(name), to_string(tensor.dims()), press::name(tensor.type()),
+                                 press::quoted(input.name), to_string(input.type)));
       }
-      PRESS_ASSIGN(Tensor converted,
-                   convert_elements(tensor, input.type.element)
-                       .with_context(fmt::format("sample '{}', input '{}'", name, input.name)));
+      PRESS_ASSIGN(Tensor converted, convert_elements(tensor, input.type.element)
+                                         .with_context(fmt::format("sample {}, input {}", press::quoted(name),
+                                                                   press::quoted(input.name))));
       result.push_back(converted.reshaped(std::move(dims)));
     }
     return result;
@@ -109,7 +111,9 @@ Prepared prepare(const Dataset& dataset, const Converter& converter, std::size_t
   const std::string name = dataset.name(index);
   Result<Sample> sample = dataset.read(index);
   if (!sample.ok()) {
-    return {std::move(sample).error().with_context(fmt::format("{} '{}'", kind_of(dataset), name)), true};
+    return {
+        std::move(sample).error().with_context(fmt::format("{} {}", kind_of(dataset), press::quoted(name))),
+        true};
   }
   if (auto* image = std::get_if<Image>(&*sample)) {
     Result<Tensor> tensor = std::get<ImagePreprocessor>(converter).run(std::move(*image), name);
@@ -191,8 +195,8 @@ class BatchReader::Stream {
     try {
       return prepare(dataset_, converter_, index);
     } catch (const std::exception& failure) {  // memory is short
-      return {
-          Error(ErrorCode::kInternal, fmt::format("reading '{}': {}", dataset_.name(index), failure.what()))};
+      return {Error(ErrorCode::kInternal,
+                    fmt::format("reading {}: {}", press::quoted(dataset_.name(index)), failure.what()))};
     }
   }
 
@@ -244,10 +248,10 @@ class BatchReader::Stream {
       if (sample[i].dims() == first[i].dims()) continue;
       return Error(
           ErrorCode::kInput,
-          fmt::format(
-              "{} '{}' comes out as {}, '{}' in the same batch as {}: use --resize and --crop to make "
-              "them equal, or a batch size of 1",
-              kind_of(dataset_), name, to_string(sample[i].dims()), names[0], to_string(first[i].dims())));
+          fmt::format("{} {} comes out as {}, {} in the same batch as {}: use --resize and --crop to make "
+                      "them equal, or a batch size of 1",
+                      kind_of(dataset_), press::quoted(name), to_string(sample[i].dims()),
+                      press::quoted(names[0]), to_string(first[i].dims())));
     }
     return {};
   }

@@ -79,6 +79,7 @@ std::vector<std::size_t> spread(const Dataset& set, std::size_t count) {
   std::map<std::int64_t, std::vector<std::size_t>> classes;
   for (std::size_t i = 0; i < set.size(); ++i) classes[set.label(i).value_or(-1)].push_back(i);
   std::vector<std::size_t> sizes;
+  sizes.reserve(classes.size());
   for (const auto& [label, members] : classes) sizes.push_back(members.size());
   const std::vector<std::size_t> shares = share_out(sizes, count);
 

@@ -1,36 +1,16 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 
 #include "calibrate/dataset_sources.h"
 #include "press/ir/tensor.h"
+#include "press/support/mapped_file.h"
 
 namespace press {
 
 namespace {
-class FileDescriptor {
- public:
-  explicit FileDescriptor(const std::filesystem::path& path)
-      : number_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 /// A z_stream set up for inflating.
 class Inflater {
  public:
@@ -51,23 +31,10 @@ class Inflater {
 }  // namespace
 
 Result<FileBytes> map_file(const std::filesystem::path& path) {
-  const auto failed = [&](int code) {
-    return Error(ErrorCode::kInput, fmt::format("cannot read '{}': {}", path.string(), std::strerror(code)));
-  };
-  const FileDescriptor file(path);
-  struct stat facts {};
-  if (file.number() < 0 || fstat(file.number(), &facts) != 0) return failed(errno);
-  if (S_ISDIR(facts.st_mode)) return failed(EISDIR);
-  if (!S_ISREG(facts.st_mode)) {
-    return Error(ErrorCode::kInput, fmt::format("cannot read '{}': it is no regular file", path.string()));
-  }
-  const auto size = static_cast<std::size_t>(facts.st_size);
-  if (size == 0) return FileBytes{};
-  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
-  if (address == MAP_FAILED) return failed(errno);
-  return FileBytes{std::shared_ptr<const void>(
-                       address, [size](const void* mapped) { munmap(const_cast<void*>(mapped), size); }),
-                   {static_cast<const std::byte*>(address), size}};
+  PRESS_ASSIGN(std::shared_ptr<const MappedFile> file,
+               MappedFile::open(path.string()).with_context(fmt::format("reading '{}'", path.string())));
+  const std::span<const std::byte> bytes = file->bytes();
+  return FileBytes{std::move(file), bytes};
 }
 
 Status inflate_into(std::span<std::byte> target, std::span<const std::byte> source, Deflate format,

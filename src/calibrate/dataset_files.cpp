@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "calibrate/dataset_sources.h"
+#include "press/support/text.h"
 
 namespace press {
 
@@ -88,14 +89,14 @@ Result<Listing> list(const fs::path& folder) {
 /// The fields of one CSV line (RFC 4180: a field in quotes may hold commas, and quotes as two quotes).
 std::vector<std::string> split_fields(std::string_view line) {
   std::vector<std::string> fields(1);
-  bool quoted = false;
+  bool in_quotes = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
-    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+    if (c == '"' && in_quotes && i + 1 < line.size() && line[i + 1] == '"') {
       fields.back() += line[++i];
     } else if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
+      in_quotes = !in_quotes;
+    } else if (c == ',' && !in_quotes) {
       fields.emplace_back();
     } else {
       fields.back() += c;
@@ -123,6 +124,7 @@ DatasetResult open_folder(const fs::path& folder) {
   std::vector<ImageFile> files;
   Dataset::Info info;
   info.ignored_files = listing.others;
+  files.reserve(listing.images.size());
   for (std::string& image : listing.images) files.push_back({std::move(image), std::nullopt});
 
   std::string empty_class;
@@ -134,12 +136,13 @@ DatasetResult open_folder(const fs::path& folder) {
     }
     if (!listing.images.empty()) {
       return Error(ErrorCode::kInput,
-                   fmt::format("folder '{}' has images and sub-folders with images ('{}'): put all "
+                   fmt::format("folder '{}' has images and sub-folders with images ({}): put all "
                                "images into sub-folders, one a class, or none",
-                               folder.string(), name));
+                               folder.string(), press::quoted(name)));
     }
     const auto label = static_cast<std::int64_t>(info.class_names.size());
-    for (const std::string& image : members.images) files.push_back({name + "/" + image, label});
+    for (const std::string& image : members.images)
+      files.push_back({fmt::format("{}/{}", name, image), label});
     info.class_names.push_back(name);
     info.ignored_files += members.others;
   }
@@ -154,9 +157,9 @@ DatasetResult open_folder(const fs::path& folder) {
   }
   if (!info.class_names.empty() && !empty_class.empty()) {
     return Error(ErrorCode::kInput,
-                 fmt::format("folder '{}': sub-folder '{}' has no images, but each sub-folder is a "
+                 fmt::format("folder '{}': sub-folder {} has no images, but each sub-folder is a "
                              "class and counts for the labels: fill it or move it away",
-                             folder.string(), empty_class));
+                             folder.string(), press::quoted(empty_class)));
   }
   return std::unique_ptr<Dataset>(new FileDataset(folder, std::move(files), std::move(info)));
 }
@@ -179,6 +182,7 @@ DatasetResult open_csv(const fs::path& path, std::string_view text) {
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (std::exchange(first, false)) {
       std::vector<std::string> titles;
+      titles.reserve(fields.size());
       for (const std::string& field : fields) titles.push_back(lower(field));
       const auto name_title = std::ranges::find(titles, "filename");
       const auto label_title = std::ranges::find(titles, "label");
@@ -194,9 +198,9 @@ DatasetResult open_csv(const fs::path& path, std::string_view text) {
     const auto label = parse_label(fields[label_column]);
     if (!label) {
       return malformed(
-          line, fmt::format("label '{}' is no number of 0 or more (columns are filename,label, or named so "
+          line, fmt::format("label {} is no number of 0 or more (columns are filename,label, or named so "
                             "in the first line)",
-                            fields[label_column]));
+                            press::quoted(fields[label_column])));
     }
     if (fields[name_column].empty()) return malformed(line, "the file name is empty");
     files.push_back({std::move(fields[name_column]), label});

@@ -5,6 +5,7 @@
 
 #include "calibrate/dataset_sources.h"
 #include "calibrate/npy.h"
+#include "press/support/text.h"
 
 namespace press {
 
@@ -52,7 +53,7 @@ DatasetResult make_dataset(const std::filesystem::path& path, std::vector<NamedA
   Dataset::Info info;
   std::vector<std::shared_ptr<const Tensor>> tensors;
   for (NamedArray& entry : arrays) {
-    const std::string subject = entry.name.empty() ? "the array" : fmt::format("array '{}'", entry.name);
+    const std::string subject = entry.name.empty() ? "the array" : "array " + press::quoted(entry.name);
     if (entry.array.rank() == 0)
       return wrong(subject + " is a scalar, its first dimension must count the samples");
     const std::int64_t samples = entry.array.dims()[0];
@@ -60,9 +61,9 @@ DatasetResult make_dataset(const std::filesystem::path& path, std::vector<NamedA
                                   : tensors.empty() ? samples
                                                     : tensors[0]->dims()[0];
     if (samples != expected) {
-      return wrong(fmt::format("{} has {} samples, {} {}", subject, samples,
-                               labels ? "the labels are" : fmt::format("array '{}' has", info.array_names[0]),
-                               expected));
+      return wrong(fmt::format(
+          "{} has {} samples, {} {}", subject, samples,
+          labels ? "the labels are" : "array " + press::quoted(info.array_names[0]) + " has", expected));
     }
     info.array_names.push_back(entry.name);
     tensors.push_back(std::make_shared<Tensor>(std::move(entry.array)));

@@ -45,8 +45,8 @@ class Axis {
     std::vector<double> weights;
     for (int i = begin; i < begin + count; ++i) {
       const double center = (i + 0.5) * scale;
-      const int first = std::max(static_cast<int>(center - support + 0.5), 0);
-      const int last = std::min(static_cast<int>(center + support + 0.5), inputs);
+      const int first = std::max(static_cast<int>(std::floor(center - support + 0.5)), 0);
+      const int last = std::min(static_cast<int>(std::floor(center + support + 0.5)), inputs);
       weights.clear();
       double sum = 0;
       for (int j = first; j < last; ++j) {

@@ -7,6 +7,9 @@
 #include <limits>
 #include <utility>
 
+#include "calibrate/numbers.h"
+#include "press/support/text.h"
+
 namespace press {
 
 namespace {
@@ -60,18 +63,18 @@ std::optional<Dims> parse_shape(std::string_view text) {
 }
 
 Result<DataType> parse_element_type(std::string_view text) {
-  const std::string_view quoted = text.substr(0, std::min(text.find_first_of(",}"), text.size()));
-  const char order = quoted.size() == 5 ? quoted[1] : '\0';
-  const std::string_view code = quoted.size() == 5 ? quoted.substr(2, 2) : ""sv;
+  const std::string_view item = text.substr(0, std::min(text.find_first_of(",}"), text.size()));
+  const std::string_view descr = item.size() == 5 ? item.substr(1, 3) : item;  // "<f4" of "'<f4'"
   for (const ElementCode& known : kElementCodes) {
-    if (code != known.code) continue;
-    if (order != '>') return known.type;
+    if (descr.size() != 3 || descr.substr(1) != known.code) continue;
+    if (descr[0] != '>') return known.type;
     return Error(ErrorCode::kInput, fmt::format("elements of type {} are big-endian: save it with "
                                                 "array.astype(array.dtype.newbyteorder('<'))",
-                                                quoted));
+                                                press::quoted(descr)));
   }
   return Error(ErrorCode::kInput,
-               fmt::format("elements of type {} are not supported: use bool, integers or floats", quoted));
+               fmt::format("elements of type {} are not supported: use bool, integers or floats",
+                           press::quoted(descr)));
 }
 }  // namespace
 
@@ -119,58 +122,6 @@ Result<std::vector<std::int64_t>> to_labels(const Tensor& array) {
 }
 
 namespace {
-/// Calls `visit` with a value of the C++ type behind an element type that NPY files and inputs of networks
-/// have.
-template <typename Visitor>
-Result<Tensor> visit_number(DataType type, Visitor visit) {
-  switch (type) {
-    case DataType::kFloat:
-      return visit(float());
-    case DataType::kDouble:
-      return visit(double());
-    case DataType::kFloat16:
-      return visit(Float16());
-    case DataType::kBFloat16:
-      return visit(BFloat16());
-    case DataType::kUint8:
-      return visit(std::uint8_t());
-    case DataType::kInt8:
-      return visit(std::int8_t());
-    case DataType::kUint16:
-      return visit(std::uint16_t());
-    case DataType::kInt16:
-      return visit(std::int16_t());
-    case DataType::kUint32:
-      return visit(std::uint32_t());
-    case DataType::kInt32:
-      return visit(std::int32_t());
-    case DataType::kUint64:
-      return visit(std::uint64_t());
-    case DataType::kInt64:
-      return visit(std::int64_t());
-    case DataType::kBool:
-      return visit(bool());
-    default:
-      return Error(ErrorCode::kInput, fmt::format("elements of type {} are not supported", name(type)));
-  }
-}
-
-template <typename T>
-constexpr bool kHalfFloat = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
-
-template <typename To, typename From>
-To convert_float(From value) {
-  if constexpr (kHalfFloat<From>) {
-    return convert_float<To>(to_float(value));
-  } else if constexpr (std::is_same_v<To, Float16>) {
-    return to_float16(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<To, BFloat16>) {
-    return to_bfloat16(static_cast<float>(value));
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
 /// nullopt where the value does not fit.
 template <typename To, typename From>
 std::optional<To> convert_integer(From value) {
@@ -197,7 +148,7 @@ Result<Tensor> convert(const Tensor& tensor) {
       }
       target[i] = *value;
     } else {
-      target[i] = convert_float<To>(source[i]);
+      target[i] = convert_number<To>(source[i]);
     }
   }
   return result;
@@ -206,10 +157,8 @@ Result<Tensor> convert(const Tensor& tensor) {
 
 Result<Tensor> convert_elements(const Tensor& tensor, DataType type) {
   if (tensor.type() == type) return tensor;
-  return visit_number(tensor.type(), [&](auto from) {
-    return visit_number(type, [&](auto to) -> Result<Tensor> {
-      using From = decltype(from);
-      using To = decltype(to);
+  return with_number_type(tensor.type(), [&]<typename From>() {
+    return with_number_type(type, [&]<typename To>() -> Result<Tensor> {
       if constexpr (std::is_integral_v<To> && !std::is_integral_v<From>) {
         return Error(ErrorCode::kInput, fmt::format("{} numbers do not become {}: save them as {}",
                                                     name(tensor.type()), name(type), name(type)));

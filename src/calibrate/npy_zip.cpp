@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "calibrate/npy.h"
+#include "press/support/text.h"
 
 namespace press {
 
@@ -183,7 +184,7 @@ Result<std::vector<NamedArray>> parse_npz(const FileBytes& file) {
     constexpr std::string_view kEnding = ".npy";
     std::string name = entry->name;
     if (name.ends_with(kEnding)) name.resize(name.size() - kEnding.size());
-    const std::string context = fmt::format("array '{}'", name);
+    const std::string context = "array " + press::quoted(name);
     PRESS_ASSIGN(const FileBytes bytes, unpack(file, *entry).with_context(context));
     PRESS_ASSIGN(Tensor array, parse_npy(bytes).with_context(context));
     arrays.push_back({std::move(name), std::move(array)});

@@ -8,6 +8,9 @@
 #include <cmath>
 #include <limits>
 
+#include "calibrate/numbers.h"
+#include "press/support/text.h"
+
 namespace press {
 
 namespace {
@@ -163,8 +166,8 @@ bool differs(const Dim& dim, int extent) {
   return dim.known() && dim.value() != extent;
 }
 
-std::string quoted(const NetworkInput& input) {
-  return fmt::format("the network's input '{}' ({})", input.name, to_string(input.type));
+std::string describe_input(const NetworkInput& input) {
+  return fmt::format("the network's input {} ({})", press::quoted(input.name), to_string(input.type));
 }
 
 std::string size_hint(const Shape& shape, Axes axes) {
@@ -181,42 +184,6 @@ std::string channels_hint(std::int64_t count) {
              ? fmt::format(": use --channels {}", name_of(channels))
              : std::string(", which no image has: check the layout or calibrate with an NPY file");
 }
-
-template <typename T>
-T to_element(double value) {
-  if constexpr (std::is_same_v<T, Float16>) {
-    return to_float16(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<T, BFloat16>) {
-    return to_bfloat16(static_cast<float>(value));
-  } else {
-    return static_cast<T>(value);
-  }
-}
-
-/// Calls `visit` with a value of the C++ type behind an element type that images can become.
-template <typename Visitor>
-auto visit_element_type(DataType type, Visitor visit, Error otherwise) -> decltype(visit(float())) {
-  switch (type) {
-    case DataType::kFloat:
-      return visit(float());
-    case DataType::kDouble:
-      return visit(double());
-    case DataType::kFloat16:
-      return visit(Float16());
-    case DataType::kBFloat16:
-      return visit(BFloat16());
-    case DataType::kUint8:
-      return visit(std::uint8_t());
-    case DataType::kInt8:
-      return visit(std::int8_t());
-    case DataType::kInt32:
-      return visit(std::int32_t());
-    case DataType::kInt64:
-      return visit(std::int64_t());
-    default:
-      return otherwise;
-  }
-}
 }  // namespace
 
 std::span<const PreprocessPreset> preprocess_presets() {
@@ -227,9 +194,10 @@ Result<Preprocess> preprocess_preset(std::string_view name) {
   const auto* const preset = std::ranges::find(kPresets, name, &PreprocessPreset::name);
   if (preset != kPresets.end()) return kPresetMakers[preset - kPresets.begin()]();
   std::vector<std::string_view> names;
+  names.reserve(kPresets.size());
   for (const PreprocessPreset& known : kPresets) names.push_back(known.name);
-  return Error(ErrorCode::kUsage,
-               fmt::format("unknown preprocessing preset '{}': use one of {}", name, fmt::join(names, ", ")));
+  return Error(ErrorCode::kUsage, fmt::format("unknown preprocessing preset {}: use one of {}",
+                                              press::quoted(name), fmt::join(names, ", ")));
 }
 
 void set_channel_order(Preprocess& preprocess, ChannelOrder order) {
@@ -263,7 +231,8 @@ ImagePreprocessor::ImagePreprocessor(Preprocess preprocess, NetworkInput input)
 Result<ImagePreprocessor> ImagePreprocessor::create(Preprocess preprocess, NetworkInput input) {
   PRESS_TRY(check_steps(preprocess));
   if (!input.type.is_tensor()) {
-    return Error(ErrorCode::kInput, fmt::format("{} is no tensor and takes no images", quoted(input)));
+    return Error(ErrorCode::kInput,
+                 fmt::format("{} is no tensor and takes no images", describe_input(input)));
   }
   if (!input.type.shape) {
     input.type.shape = Shape(4);
@@ -273,7 +242,7 @@ Result<ImagePreprocessor> ImagePreprocessor::create(Preprocess preprocess, Netwo
     return Error(ErrorCode::kInput,
                  fmt::format("{} takes no images, whose shape is [N,C,H,W] or [N,H,W,C]: calibrate "
                              "with an NPY or NPZ file",
-                             quoted(input)));
+                             describe_input(input)));
   }
   const bool asked_for_layout = preprocess.layout.has_value();
   if (!asked_for_layout) preprocess.layout = layout_of(shape);
@@ -285,7 +254,7 @@ Result<ImagePreprocessor> ImagePreprocessor::create(Preprocess preprocess, Netwo
     return Error(ErrorCode::kInput,
                  fmt::format("preprocessing makes {} channel{} ({}, {}), {} asks for {}{}", channels,
                              channels == 1 ? "" : "s", name_of(preprocess.channels),
-                             name_of(*preprocess.layout), quoted(input), shape[axes.channels].value(),
+                             name_of(*preprocess.layout), describe_input(input), shape[axes.channels].value(),
                              other_layout_fits ? fmt::format(": use --layout {}", name_of(layout_of(shape)))
                                                : channels_hint(shape[axes.channels].value())));
   }
@@ -297,7 +266,7 @@ Result<ImagePreprocessor> ImagePreprocessor::create(Preprocess preprocess, Netwo
     return Error(ErrorCode::kInput,
                  fmt::format("preprocessing makes images of {} (height x width), {} asks for {}: "
                              "use --{} {}",
-                             to_string(*size), quoted(input), size_hint(shape, axes),
+                             to_string(*size), describe_input(input), size_hint(shape, axes),
                              preprocess.crop ? "crop" : "resize", size_hint(shape, axes)));
   }
   ImagePreprocessor result(std::move(preprocess), std::move(input));
@@ -314,32 +283,30 @@ double ImagePreprocessor::value(int channel, int pixel) const {
 }
 
 Status ImagePreprocessor::check_values() const {
-  const Error unsupported(ErrorCode::kInput,
-                          fmt::format("{} has an element type that no image can become: calibrate "
-                                      "with an NPY or NPZ file",
-                                      quoted(input_)));
   const int channels =
       static_cast<int>(std::max({std::size_t{1}, preprocess_.mean.size(), preprocess_.std.size()}));
-  const auto check = [&](auto element) -> Status {
-    using T = decltype(element);
-    if constexpr (std::is_integral_v<T>) {
+  const auto check = [&]<typename T>() -> Status {
+    if constexpr (std::is_same_v<T, bool>) {
+      return Error(ErrorCode::kInput, "no image becomes bool elements");
+    } else if constexpr (std::is_integral_v<T>) {
       for (int i = 0; i < channels * 256; ++i) {
         const double x = value(i / 256, i % 256);
         // Not <= max: the largest int64 is no double.
-        if (x == std::floor(x) && x >= std::numeric_limits<T>::min() &&
+        if (x == std::floor(x) && x >= static_cast<double>(std::numeric_limits<T>::min()) &&
             x < std::ldexp(1.0, std::numeric_limits<T>::digits)) {
           continue;
         }
         return Error(
             ErrorCode::kInput,
-            fmt::format("{} takes {} elements, but preprocessing makes {:.6g} of the pixel value {}: choose "
-                        "scale, mean and std that keep whole numbers, as --preset none does",
-                        quoted(input_), press::name(input_.type.element), x, i % 256));
+            fmt::format(
+                "preprocessing makes {:.6g} of the pixel value {}, which no {} element holds: choose scale, "
+                "mean and std that keep whole numbers in its range, as --preset none does",
+                x, i % 256, press::name(input_.type.element)));
       }
     }
     return {};
   };
-  return visit_element_type(input_.type.element, check, unsupported);
+  return with_number_type(input_.type.element, check).with_context(describe_input(input_));
 }
 
 Result<Image> ImagePreprocessor::shape_image(Image image, const std::string& name) const {
@@ -356,8 +323,8 @@ Result<Image> ImagePreprocessor::shape_image(Image image, const std::string& nam
     const std::int64_t other = std::int64_t{side->pixels} * longer / shorter;
     if (other > kMaxImagePixels) {
       return Error(ErrorCode::kInput,
-                   fmt::format("image '{}' is {} (height x width): its longer side would become {}", name,
-                               to_string(image.size), other));
+                   fmt::format("image {} is {} (height x width): its longer side would become {}",
+                               press::quoted(name), to_string(image.size), other));
     }
     full = image.size.height <= image.size.width ? ImageSize{side->pixels, static_cast<int>(other)}
                                                  : ImageSize{static_cast<int>(other), side->pixels};
@@ -365,15 +332,15 @@ Result<Image> ImagePreprocessor::shape_image(Image image, const std::string& nam
   const ImageSize crop = preprocess_.crop.value_or(full);
   if (crop.height > full.height || crop.width > full.width) {
     return Error(ErrorCode::kInput,
-                 fmt::format("image '{}' is {} (height x width){}, the crop asks for {}: use --resize", name,
-                             to_string(image.size),
+                 fmt::format("image {} is {} (height x width){}, the crop asks for {}: use --resize",
+                             press::quoted(name), to_string(image.size),
                              full == image.size ? "" : " and becomes " + to_string(full), to_string(crop)));
   }
   if (crop == image.size && full == image.size) return image;
   return resize(image, full,
                 {centre_offset(full.height, crop.height), centre_offset(full.width, crop.width), crop},
                 preprocess_.interpolation)
-      .with_context(fmt::format("image '{}'", name));
+      .with_context(fmt::format("image {}", press::quoted(name)));
 }
 
 Status ImagePreprocessor::check_image(const Image& image, const std::string& name) const {
@@ -382,20 +349,22 @@ Status ImagePreprocessor::check_image(const Image& image, const std::string& nam
   const std::string channels = fmt::format("{} channel{}", image.channels, image.channels == 1 ? "" : "s");
   if (differs(shape[axes.channels], image.channels)) {
     return Error(ErrorCode::kInput,
-                 fmt::format("image '{}' has {}, {} asks for {}{}", name, channels, quoted(input_),
-                             shape[axes.channels].value(), channels_hint(shape[axes.channels].value())));
+                 fmt::format("image {} has {}, {} asks for {}{}", press::quoted(name), channels,
+                             describe_input(input_), shape[axes.channels].value(),
+                             channels_hint(shape[axes.channels].value())));
   }
   const std::size_t numbers = std::max(preprocess_.mean.size(), preprocess_.std.size());
   if (numbers > 1 && numbers != static_cast<std::size_t>(image.channels)) {
-    return Error(ErrorCode::kInput, fmt::format("image '{}' has {}, mean and std have {}{}", name, channels,
-                                                numbers, channels_hint(static_cast<std::int64_t>(numbers))));
+    return Error(ErrorCode::kInput,
+                 fmt::format("image {} has {}, mean and std have {}{}", press::quoted(name), channels,
+                             numbers, channels_hint(static_cast<std::int64_t>(numbers))));
   }
   if (differs(shape[axes.height], image.size.height) || differs(shape[axes.width], image.size.width)) {
     const std::string wanted = size_hint(shape, axes);
     return Error(ErrorCode::kInput,
-                 fmt::format("image '{}' comes out as {} (height x width), {} asks for {}: use --resize {}{}",
-                             name, to_string(image.size), quoted(input_), wanted, wanted,
-                             preprocess_.crop ? "" : " or --crop " + wanted));
+                 fmt::format("image {} comes out as {} (height x width), {} asks for {}: use --resize {}{}",
+                             press::quoted(name), to_string(image.size), describe_input(input_), wanted,
+                             wanted, preprocess_.crop ? "" : " or --crop " + wanted));
   }
   return {};
 }
@@ -412,7 +381,7 @@ Result<Tensor> ImagePreprocessor::to_tensor(const Image& image) const {
   for (std::size_t c = 0; c < channels; ++c) {
     T values[256];
     for (int pixel = 0; pixel < 256; ++pixel)
-      values[pixel] = to_element<T>(value(static_cast<int>(c), pixel));
+      values[pixel] = convert_number<T>(value(static_cast<int>(c), pixel));
     const bool swapped = preprocess_.order == ChannelOrder::kBgr && channels >= 3 && c < 3;
     const std::uint8_t* source = image.pixels.data() + (swapped ? 2 - c : c);
     T* out = target.data() + (planar ? c * pixels : c);
@@ -425,9 +394,7 @@ Result<Tensor> ImagePreprocessor::to_tensor(const Image& image) const {
 Result<Tensor> ImagePreprocessor::run(Image image, const std::string& name) const {
   PRESS_ASSIGN(image, shape_image(std::move(image), name));
   PRESS_TRY(check_image(image, name));
-  return visit_element_type(
-      input_.type.element, [&](auto element) { return to_tensor<decltype(element)>(image); },
-      Error(ErrorCode::kInternal, fmt::format("element type {}", press::name(input_.type.element))));
+  return with_number_type(input_.type.element, [&]<typename T>() { return to_tensor<T>(image); });
 }
 
 }  // namespace press

@@ -202,8 +202,7 @@ TEST(BatchReader, SaysWhyArraysDoNotFeedTheNetwork) {
     const auto reader = BatchReader::open(**set, {{name, Type{type, std::move(shape), {}}}}, {});
     return reader.ok() ? input_error((**reader).next()) : input_error(reader);
   };
-  EXPECT_EQ(error("x", DataType::kFloat, {1}),
-            "no array for the network's input 'x': there are 'ids', 'mask'");
+  EXPECT_EQ(error("x", DataType::kFloat, {1}), "no array for the network's input 'x': there are 'ids, mask'");
   EXPECT_TRUE(
       contains(error("ids", DataType::kInt64, {Dim("N"), 5}), "sample 'two_inputs.npz[0]' is 4 int64"));
   EXPECT_TRUE(contains(error("mask", DataType::kInt64, {Dim("N"), 2, 2}), "do not become int64"));

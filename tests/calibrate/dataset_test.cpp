@@ -92,7 +92,7 @@ TEST(Folder, ErrorsSayWhatIsThere) {
   const TemporaryFolder folder;
   const std::string path = folder.path().string();
   EXPECT_EQ(input_error(open_dataset(path + "/none")),
-            fmt::format("cannot read '{}/none': No such file or directory", path));
+            fmt::format("reading '{}/none': the file cannot be opened: No such file or directory", path));
   EXPECT_EQ(input_error(open_dataset(path)), fmt::format("folder '{}' is empty", path));
   folder.write("a.txt", "x");
   EXPECT_TRUE(contains(input_error(open_dataset(path)), "has no images (1 other files"));
