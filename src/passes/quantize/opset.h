@@ -1,0 +1,23 @@
+// Raising a model to a newer version of ONNX's operator set.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "press/ir/graph.h"
+#include "press/passes/pass.h"
+
+namespace press {
+
+/// The version that upgrade_opset knows how to reach, from 7 on: the first one with scales per channel.
+inline constexpr std::int64_t kUpgradedOpset = 13;
+
+/// What stands in the way of kUpgradedOpset: nodes without an adapter. Empty where raise_opset() will
+/// succeed.
+std::vector<Declined> obstacles_to_opset(const Model& model);
+
+/// Rewrites the nodes whose form changed, sets the opset to kUpgradedOpset and raises the IR version that
+/// goes with it. Returns the number of nodes that were rewritten. Needs obstacles_to_opset() to be empty.
+std::size_t raise_opset(Model& model);
+
+}  // namespace press

@@ -1,0 +1,425 @@
+// Static int8 quantization in QDQ form.
+//
+// Before:   x ─────────────► Conv(w, b) ─► Relu ─────────────────► y
+//
+// After:    x ─► Q ─► DQ ──► Conv ───────► Relu ─► Q ─► DQ ──────► y
+//                    w_int8 ─► DQ ┘│
+//                    b_int32 ─► DQ ┘
+//
+// Q and DQ are QuantizeLinear and DequantizeLinear. The operators between them keep their float form; a
+// runtime with integer kernels fuses DQ -> operator -> Q into one of them, any other computes what the file
+// says.
+//
+// Weights: symmetric int8, one scale an output channel (needs opset 13; one scale in all before). Biases:
+// int32 in units of input scale times weight scale, exactly, as ONNX Runtime fuses only then. Activations:
+// one scale a tensor, from calibration. A Relu or Clip stands between its operator and Q: with a range that
+// ends where the clamp does, saturation replaces it. Operators that only move elements (MaxPool, Reshape,
+// Slice, …) have the same scale on both sides, and so have the inputs and the output of a Concat where no
+// clamp suffers from it. A result that only float operators read stays float.
+//
+// It pays with a quarter of the size and integer arithmetic. Formulas: numeric/quantization.h; where scales
+// go: placement.h.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "passes/declarations.h"
+#include "passes/quantize/opset.h"
+#include "passes/quantize/placement.h"
+#include "press/passes/quantize.h"
+
+namespace press {
+namespace {
+
+using quantize::LinearUnit;
+using quantize::Observed;
+using quantize::Placement;
+
+constexpr std::int64_t kPerTensorOpset = 10;
+
+/// The node that shows that a model is quantized already; null where there is none.
+const Node* quantized_node(const Graph& graph) {
+  for (const Node* node : graph.nodes()) {
+    const std::string& type = node->op_type();
+    if (type == "QuantizeLinear" || type == "DequantizeLinear" || type == "DynamicQuantizeLinear" ||
+        type.starts_with("QLinear") || type.ends_with("Integer")) {
+      return node;
+    }
+  }
+  return nullptr;
+}
+
+/// Values that share one scale: union-find over the activations.
+class ScaleGroups {
+ public:
+  struct Group {
+    Range range;
+    Range limit{-std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
+  };
+
+  void add(const Value* value, Group group) {
+    slots_.emplace(value, parents_.size());
+    parents_.push_back(parents_.size());
+    groups_.push_back(group);
+  }
+
+  std::size_t find(const Value* value) {
+    std::size_t slot = slots_.at(value);
+    while (parents_[slot] != slot) slot = parents_[slot] = parents_[parents_[slot]];
+    return slot;
+  }
+
+  const Group& at(std::size_t slot) const { return groups_[slot]; }
+
+  void join(const Value* a, const Value* b) {
+    const std::size_t first = find(a);
+    const std::size_t second = find(b);
+    if (first == second) return;
+    groups_[first] = united(groups_[first], groups_[second]);
+    parents_[second] = first;
+  }
+
+  /// Joins all of them where the common range stays inside the limits of each.
+  void join_inside_limits(const std::vector<Value*>& values) {
+    Group common = groups_[find(values.front())];
+    for (const Value* value : values) common = united(common, groups_[find(value)]);
+    if (common.range.lo < common.limit.lo || common.range.hi > common.limit.hi) return;
+    for (const Value* value : values) join(values.front(), value);
+  }
+
+ private:
+  static Group united(const Group& a, const Group& b) {
+    return {{std::min(a.range.lo, b.range.lo), std::max(a.range.hi, b.range.hi)},
+            {std::max(a.limit.lo, b.limit.lo), std::min(a.limit.hi, b.limit.hi)}};
+  }
+
+  std::unordered_map<const Value*, std::size_t> slots_;
+  std::vector<std::size_t> parents_;
+  std::vector<Group> groups_;
+};
+
+/// Writes the plan into the graph.
+class Rewriter {
+ public:
+  Rewriter(Graph& graph, const QuantizeOptions& options, bool per_channel,
+           const quantize::Observations& observations)
+      : graph_(graph), options_(options), per_channel_(per_channel), observations_(observations) {}
+
+  Status run(const Placement& placement) {
+    PRESS_TRY(choose_scales(placement));
+    // Weights first: they need to see which value an operator reads before its quantized stand-in takes the
+    // place.
+    for (const LinearUnit& unit : placement.linear) quantize_linear(unit);
+    for (Value* constant : placement.constants) quantize_operand(constant, placement.others);
+    for (Value* value : placement.activations) insert_pair(value);
+    // A constant that nobody reads any more leaves its name to what stands for it.
+    for (const auto& [constant, dequantized] : replaced_) {
+      const std::string name = constant->name();
+      graph_.erase(constant);
+      dequantized->set_name(name);
+    }
+    return {};
+  }
+
+  std::size_t raised_scales() const { return raised_; }
+
+ private:
+  Status choose_scales(const Placement& placement) {
+    ScaleGroups groups;
+    for (Value* value : placement.activations) {
+      const std::optional<Observed> seen = observations_(*value);
+      ScaleGroups::Group group{.range = {std::min(seen->range.lo, 0.0F), std::max(seen->range.hi, 0.0F)}};
+      if (const auto limit = placement.limits.find(value); limit != placement.limits.end())
+        group.limit = limit->second;
+      groups.add(value, group);
+    }
+    for (Value* constant : placement.constants) {
+      Range range;
+      for (const float element : constant->constant()->data<float>()) {
+        range = {std::min(range.lo, element), std::max(range.hi, element)};
+      }
+      groups.add(constant, {.range = range});
+    }
+    for (const auto& [from, to] : placement.ties) groups.join(from, to);
+    for (const Node* concat : placement.concats) {
+      std::vector<Value*> values = concat->inputs();
+      values.push_back(concat->output());
+      groups.join_inside_limits(values);
+    }
+    for (const std::vector<Value*>* values : {&placement.activations, &placement.constants}) {
+      for (const Value* value : *values) {
+        const ScaleGroups::Group& group = groups.at(groups.find(value));
+        auto params = choose_params_within(group.range, group.limit, options_.activation_type);
+        if (!params.ok())
+          return std::move(params).error().with_context(fmt::format("value '{}'", value->name()));
+        params_.emplace(value, *params);
+      }
+    }
+    return {};
+  }
+
+  // -- weights and biases
+  // ----------------------------------------------------------------------------------------
+
+  struct Quantized {
+    std::vector<float> scales;
+    Value* dequantized;
+  };
+
+  void quantize_linear(const LinearUnit& unit) {
+    Node* node = unit.node;
+    Value* weight = node->input(unit.weight_index);
+    const float input_scale = params_.at(node->input(0)).scale;
+    const bool per_channel = per_channel_ && unit.axis.has_value();
+    const int axis = per_channel ? *unit.axis : -1;
+    const ChannelLayout layout = per_channel ? unit.layout : ChannelLayout{1, 1, weight->constant()->size()};
+
+    const Tensor weights = *weight->constant();
+    std::vector<float> scales = weight_scales(weights.data<float>(), layout);
+    Value* bias = unit.bias_node != nullptr ? unit.bias_node->input(unit.bias_index) : nullptr;
+    if (bias != nullptr) raised_ += fit_scales_to_bias(bias->constant()->data<float>(), input_scale, scales);
+
+    // One int8 tensor for all operators that share the weight, as long as they need the same scales.
+    std::vector<Quantized>& copies = weights_[{weight, axis}];
+    auto copy = std::ranges::find(copies, scales, &Quantized::scales);
+    if (copy == copies.end()) {
+      const Tensor integers =
+          Tensor::of(weights.dims(), quantize_weights(weights.data<float>(), layout, scales));
+      Value* dequantized = add_dequantize(weight, integers, scales, axis, /*zero_point=*/true, node);
+      copies.push_back({scales, dequantized});
+      copy = std::prev(copies.end());
+    }
+    replace_input(node, unit.weight_index, copy->dequantized);
+
+    if (bias == nullptr) return;
+    const Tensor reals = *bias->constant();
+    const Tensor integers = Tensor::of(reals.dims(), quantize_bias(reals.data<float>(), input_scale, scales));
+    Value* dequantized =
+        add_dequantize(bias, integers, bias_scales(input_scale, scales), per_channel ? 0 : -1,
+                       /*zero_point=*/false, unit.bias_node);
+    replace_input(unit.bias_node, unit.bias_index, dequantized);
+  }
+
+  /// A constant of integers and the DequantizeLinear that stands for the constant `original`; axis < 0: one
+  /// scale in all.
+  Value* add_dequantize(const Value* original, const Tensor& integers, const std::vector<float>& scales,
+                        int axis, bool zero_point, Node* before) {
+    const std::string& stem = original->name();
+    NodeSpec spec{
+        .op_type = "DequantizeLinear", .inputs = {}, .outputs = {graph_.fresh_name(stem + "_dequantized")}};
+    spec.inputs.push_back(graph_.add_constant(integers, graph_.fresh_name(stem + "_quantized")));
+    if (axis < 0) {
+      spec.inputs.push_back(scalar_scale(scales[0], stem));
+    } else {
+      const auto channels = static_cast<std::int64_t>(scales.size());
+      spec.inputs.push_back(
+          graph_.add_constant(Tensor::of({channels}, scales), graph_.fresh_name(stem + "_scale")));
+      if (axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
+    }
+    if (zero_point)
+      spec.inputs.push_back(
+          weight_zero_point(axis < 0 ? Dims{} : Dims{static_cast<std::int64_t>(scales.size())}));
+    return graph_.add_node(std::move(spec), before)->output();
+  }
+
+  void replace_input(Node* node, std::size_t index, Value* value) {
+    Value* old = node->input(index);
+    graph_.set_input(node, index, value);
+    if (old->uses().empty()) replaced_.emplace_back(old, value);
+  }
+
+  // -- activations
+  // -----------------------------------------------------------------------------------------------
+
+  void insert_pair(Value* value) {
+    const QuantParams& params = params_.at(value);
+    Node* before = value->producer() != nullptr ? value->producer()->next() : *graph_.nodes().begin();
+    Value* scale = scalar_scale(params.scale, value->name());
+    Value* zero_point = scalar_zero_point(params);
+    Node* quantize = graph_.add_node({.op_type = "QuantizeLinear",
+                                      .inputs = {value, scale, zero_point},
+                                      .outputs = {graph_.fresh_name(value->name() + "_quantized")}},
+                                     before);
+    const Node* dequantize = graph_.add_node({.op_type = "DequantizeLinear",
+                                              .inputs = {quantize->output(), scale, zero_point},
+                                              .outputs = {graph_.fresh_name(value->name() + "_dequantized")}},
+                                             before);
+    graph_.replace_all_uses(value, dequantize->output());
+    graph_.set_input(quantize, 0, value);
+  }
+
+  void quantize_operand(Value* constant, const std::vector<Node*>& users) {
+    const QuantParams& params = params_.at(constant);
+    const Tensor reals = *constant->constant();
+    Value* dequantized = nullptr;
+    for (Node* user : users) {
+      for (std::size_t i = 0; i < user->input_count(); ++i) {
+        if (user->input(i) != constant) continue;
+        if (dequantized == nullptr) {
+          dequantized =
+              graph_
+                  .add_node(
+                      {.op_type = "DequantizeLinear",
+                       .inputs = {graph_.add_constant(integers_of(reals, params),
+                                                      graph_.fresh_name(constant->name() + "_quantized")),
+                                  scalar_scale(params.scale, constant->name()), scalar_zero_point(params)},
+                       .outputs = {graph_.fresh_name(constant->name() + "_dequantized")}},
+                      user)
+                  ->output();
+        }
+        replace_input(user, i, dequantized);
+      }
+    }
+  }
+
+  static Tensor integers_of(const Tensor& reals, const QuantParams& params) {
+    const auto integers = [&]<typename T>() {
+      std::vector<T> values;
+      for (const float real : reals.data<float>()) values.push_back(static_cast<T>(params.quantize(real)));
+      return Tensor::of(reals.dims(), values);
+    };
+    return params.type == DataType::kUint8 ? integers.template operator()<std::uint8_t>()
+                                           : integers.template operator()<std::int8_t>();
+  }
+
+  // -- scales and zero points, shared where they are equal
+  // -------------------------------------------------------
+
+  Value* scalar_scale(float scale, const std::string& stem) {
+    Value*& shared = scales_[std::bit_cast<std::uint32_t>(scale)];
+    if (shared == nullptr)
+      shared = graph_.add_constant(Tensor::scalar(scale), graph_.fresh_name(stem + "_scale"));
+    return shared;
+  }
+
+  Value* scalar_zero_point(const QuantParams& params) {
+    Value*& shared = zero_points_[params.zero_point];
+    if (shared == nullptr) {
+      const Tensor tensor = params.type == DataType::kUint8
+                                ? Tensor::scalar(static_cast<std::uint8_t>(params.zero_point))
+                                : Tensor::scalar(static_cast<std::int8_t>(params.zero_point));
+      shared = graph_.add_constant(tensor, graph_.fresh_name("zero_point"));
+    }
+    return shared;
+  }
+
+  /// int8 zeros. They could be left out by the standard, but ONNX Runtime fuses matrix products only with
+  /// them.
+  Value* weight_zero_point(const Dims& dims) {
+    Value*& shared = weight_zero_points_[dims];
+    if (shared == nullptr) {
+      const std::vector<std::int8_t> zeros(dims.empty() ? 1 : static_cast<std::size_t>(dims[0]));
+      shared = graph_.add_constant(Tensor::of(dims, zeros), graph_.fresh_name("zero_points"));
+    }
+    return shared;
+  }
+
+  Graph& graph_;
+  const QuantizeOptions& options_;
+  bool per_channel_;
+  const quantize::Observations& observations_;
+  std::unordered_map<const Value*, QuantParams> params_;
+  std::map<std::pair<const Value*, int>, std::vector<Quantized>> weights_;
+  std::unordered_map<std::uint32_t, Value*> scales_;
+  std::unordered_map<std::int32_t, Value*> zero_points_;
+  std::map<Dims, Value*> weight_zero_points_;
+  std::vector<std::pair<Value*, Value*>> replaced_;
+  std::size_t raised_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<const Value*>> values_to_calibrate(const Model& model, const QuantizeOptions& options) {
+  if (quantized_node(*model.graph) != nullptr) return std::vector<const Value*>();
+  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
+  PRESS_ASSIGN(const Placement placement, quantize::place(*model.graph, selected, {}));
+  return std::vector<const Value*>(placement.activations.begin(), placement.activations.end());
+}
+
+namespace passes {
+
+Result<PassOutcome> quantize_static(Model& model, const PassContext& context) {
+  PassOutcome outcome;
+  const QuantizeOptions& options = context.quantize;
+  if (options.activation_type != DataType::kUint8 && options.activation_type != DataType::kInt8) {
+    return Error(ErrorCode::kUsage,
+                 fmt::format("activations can be uint8 or int8, not {}", name(options.activation_type)));
+  }
+  if (context.calibration == nullptr) {
+    return Error(ErrorCode::kUsage,
+                 "quantize_static needs calibration; give images to calibrate on, or a table");
+  }
+  if (const Node* node = quantized_node(*model.graph)) {
+    outcome.declined.push_back({node->label(), "the model is quantized already"});
+    return outcome;
+  }
+  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
+  const ObserverOptions observer{options.observer, options.percentile};
+  const ObserverInfo& observer_info = info(options.observer);
+  for (const auto& [value, histogram] : *context.calibration) {
+    if (observer_info.detail == Histogram::Detail::kBins && histogram.count() > 0 &&
+        histogram.bins().empty()) {
+      return Error(
+          ErrorCode::kUsage,
+          fmt::format("the calibration table holds only extremes of '{}', the observer '{}' needs more; "
+                      "calibrate again with this observer",
+                      value, observer_info.name));
+    }
+  }
+  const quantize::Observations observations = [&](const Value& value) -> std::optional<Observed> {
+    const auto found = context.calibration->find(value.name());
+    if (found == context.calibration->end() || found->second.count() == 0) return std::nullopt;
+    return Observed{found->second.min_max(), observer_info.range(found->second, observer)};
+  };
+  PRESS_ASSIGN(Placement placement, quantize::place(*model.graph, selected, observations));
+  outcome.declined = placement.declined;
+  if (placement.activations.empty()) return outcome;
+
+  const std::int64_t opset = model.graph->opset();
+  if (opset < kUpgradedOpset) {
+    const std::vector<Declined> obstacles = obstacles_to_opset(model);
+    if (obstacles.empty()) {
+      raise_opset(model);
+      outcome.notes.push_back(fmt::format("opset raised from {} to {}", opset, kUpgradedOpset));
+      // Adapters may have replaced inputs; look again.
+      PRESS_ASSIGN(placement, quantize::place(*model.graph, selected, observations));
+    } else if (opset < kPerTensorOpset) {
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("int8 needs opset {}, the model has {} and cannot be raised: node {}: {}",
+                               kPerTensorOpset, opset, obstacles.front().node, obstacles.front().reason));
+    } else {
+      outcome.notes.push_back(
+          fmt::format("one scale a weight instead of one a channel, as the model stays at opset {}: "
+                      "node {}: {}",
+                      opset, obstacles.front().node, obstacles.front().reason));
+    }
+  }
+  const bool per_channel = options.per_channel && model.graph->opset() >= kUpgradedOpset;
+  Rewriter rewriter(*model.graph, options, per_channel, observations);
+  PRESS_TRY(rewriter.run(placement));
+  outcome.rewrites = placement.linear.size() + placement.others.size();
+  if (rewriter.raised_scales() > 0) {
+    outcome.notes.push_back(
+        fmt::format("{} channels have weights near 0 beside their bias and are left with the bias",
+                    rewriter.raised_scales()));
+  }
+  const auto left = std::ranges::count_if(model.graph->nodes_snapshot(),
+                                          [](const Node* node) { return node->is("BatchNormalization"); });
+  if (left > 0) {
+    outcome.notes.push_back(
+        fmt::format("{} BatchNormalization nodes stay in float; fuse_conv_batchnorm folds them where "
+                    "a Conv or Gemm stands before",
+                    left));
+  }
+  return outcome;
+}
+
+}  // namespace passes
+}  // namespace press
