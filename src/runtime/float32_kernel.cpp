@@ -7,8 +7,8 @@ namespace press {
 
 namespace {
 
-bool needs_widening(DataType type) {
-  return is_floating_point(type) && type != DataType::kFloat;
+bool needs_widening(DataType type, bool double_too) {
+  return is_floating_point(type) && type != DataType::kFloat && !(double_too && type == DataType::kDouble);
 }
 
 template <typename From>
@@ -48,14 +48,15 @@ void narrow(const Tensor& from, Tensor& to) {
 /// Stands between the kernel and the real context of a node whose tensors are not float32.
 class Float32Kernel::Context final : public KernelContext {
  public:
-  Context(KernelContext& real, std::vector<Tensor>& constants) : real_(real), constants_(constants) {}
+  Context(KernelContext& real, bool double_too, std::vector<Tensor>& constants)
+      : real_(real), double_too_(double_too), constants_(constants) {}
 
   /// Makes the float32 forms of the inputs. False where there is nothing to convert.
   Result<bool> widen_inputs() {
     const std::size_t count = real_.input_count();
     for (std::size_t i = 0; i < count; ++i) {
       const Tensor* input = real_.input(i);
-      if (input == nullptr || !needs_widening(input->type())) continue;
+      if (input == nullptr || !needs_widening(input->type(), double_too_)) continue;
       if (result_type_ == DataType::kUndefined) result_type_ = input->type();
       inputs_.resize(count);
       const bool keep = real_.input_is_constant(i);
@@ -111,6 +112,7 @@ class Float32Kernel::Context final : public KernelContext {
 
  private:
   KernelContext& real_;
+  bool double_too_;
   std::vector<Tensor>& constants_;
   std::vector<Tensor> inputs_;  // defined where converted
   std::vector<Tensor> outputs_;
@@ -118,7 +120,7 @@ class Float32Kernel::Context final : public KernelContext {
 };
 
 Status Float32Kernel::run(KernelContext& context) {
-  Context wrapped(context, constants_);
+  Context wrapped(context, double_too_, constants_);
   PRESS_ASSIGN(const bool converted, wrapped.widen_inputs());
   if (!converted) return run_float32(context);
   PRESS_TRY(run_float32(wrapped));

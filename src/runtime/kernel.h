@@ -62,6 +62,8 @@ using KernelFactory = Result<std::unique_ptr<Kernel>> (*)(const Node&);
 /// (constants are converted once); its float32 outputs are rounded to the type of the first such input.
 class Float32Kernel : public Kernel {
  public:
+  /// `double_too`: it computes in double as well, so that such inputs stay as they are.
+  explicit Float32Kernel(bool double_too = false) : double_too_(double_too) {}
   Status run(KernelContext& context) final;
 
  protected:
@@ -69,6 +71,7 @@ class Float32Kernel : public Kernel {
 
  private:
   class Context;
+  bool double_too_;
   std::vector<Tensor> constants_;  // float32 forms of constant inputs, by input position
 };
 
@@ -89,7 +92,8 @@ class FunctionKernel<Kernel> final : public Kernel {
 template <>
 class FunctionKernel<Float32Kernel> final : public Float32Kernel {
  public:
-  explicit FunctionKernel(KernelFunction function) : function_(function) {}
+  explicit FunctionKernel(KernelFunction function, bool double_too = false)
+      : Float32Kernel(double_too), function_(function) {}
 
  protected:
   Status run_float32(KernelContext& context) override { return function_(context); }
@@ -103,6 +107,12 @@ namespace kernels {
 template <KernelFunction function>
 Result<std::unique_ptr<Kernel>> in_float32(const Node& /*node*/) {
   return std::unique_ptr<Kernel>(std::make_unique<FunctionKernel<Float32Kernel>>(function));
+}
+
+/// The same for a function that computes in float32 and in double (and perhaps in integers).
+template <KernelFunction function>
+Result<std::unique_ptr<Kernel>> in_float(const Node& /*node*/) {
+  return std::unique_ptr<Kernel>(std::make_unique<FunctionKernel<Float32Kernel>>(function, true));
 }
 }  // namespace kernels
 

@@ -37,4 +37,38 @@ Function conv_integer, mat_mul_integer, qlinear_conv, qlinear_mat_mul;
 // recurrent.cpp
 Factory rnn, gru, lstm;
 
+// elementwise_unary.cpp
+Function abs, neg, sign, relu, clip, ceil, floor, round, sqrt, reciprocal, exp, log, erf, sin, cos, tan, asin,
+    acos, atan, sinh, cosh, asinh, acosh, atanh, tanh, sigmoid, softplus, softsign, mish, leaky_relu, elu,
+    selu, celu, thresholded_relu, hard_sigmoid, hard_swish, shrink, swish, quick_gelu, gelu, image_scaler,
+    affine, is_nan, is_inf, logical_not, bitwise_not;
+
+// elementwise_binary.cpp
+Function add, sub, mul, div, mod, pow, bit_shift, bitwise_and, bitwise_or, bitwise_xor, logical_and,
+    logical_or, logical_xor, equal, greater, less, greater_or_equal, less_or_equal, min, max, sum, mean,
+    prelu, bias_gelu, fast_gelu, where;
+
+// cast.cpp
+Function cast, cast_like;
+
+// layout.cpp
+Function identity, dropout, reshape, flatten, squeeze, unsqueeze, transpose, concat, split, slice, expand,
+    tile, depth_to_space, space_to_depth, crop, reverse_sequence;
+
+// pad.cpp
+Function pad;
+
+// generate.cpp
+Function shape, size, constant, constant_of_shape, range, eye_like, one_hot;
+
+// reduce.cpp
+Function reduce_sum, reduce_mean, reduce_l1, reduce_l2, reduce_sum_square, reduce_log_sum, reduce_prod,
+    reduce_max, reduce_min, reduce_log_sum_exp, arg_max, arg_min;
+
+// index.cpp
+Function gather, gather_elements, gather_nd, scatter_elements, scatter_nd;
+
+// select.cpp
+Function top_k, non_zero, compress, cum_sum, trilu, non_max_suppression;
+
 }  // namespace press::kernels
