@@ -23,7 +23,13 @@ constexpr const char* kTestData = "/usr/share/libonnx-testdata/data/node";
 /// Cases that we do not pass, and why. Cases with an operator, type or kind of value that we cannot execute
 /// at all are skipped without an entry here.
 const std::map<std::string, std::string>& exceptions() {
-  static const std::map<std::string, std::string> known = {};
+  static const std::map<std::string, std::string> known = {
+      {"test_castlike_BFLOAT16_to_FLOAT",
+       "the data of input 'like' has one element where the model says 3x4"},
+      {"test_castlike_BFLOAT16_to_FLOAT_expanded", "the same"},
+      {"test_castlike_FLOAT_to_BFLOAT16", "the same"},
+      {"test_castlike_FLOAT_to_BFLOAT16_expanded", "the same"},
+  };
   return known;
 }
 
