@@ -39,7 +39,16 @@ struct AttributeParts {
   Parts tensor, graph;
   std::vector<Parts> tensors, graphs;
   std::string others;  // fields that none of the kinds above holds
-  std::string all;     // everything but the name
+
+  /// Whether fields of the kind hold everything that is held.
+  bool only_holds(std::int64_t wanted) const {
+    using namespace schema::attribute;
+    return (!has_float || wanted == kFloatKind) && (!has_int || wanted == kIntKind) &&
+           (!has_string || wanted == kStringKind) && (tensor.empty() || wanted == kTensorKind) &&
+           (graph.empty() || wanted == kGraphKind) && (floats.empty() || wanted == kFloatsKind) &&
+           (integers.empty() || wanted == kIntsKind) && (texts.empty() || wanted == kStringsKind) &&
+           (tensors.empty() || wanted == kTensorsKind) && (graphs.empty() || wanted == kGraphsKind);
+  }
 };
 
 Status read_floats(const Field& field, std::vector<float>& floats) {
@@ -61,7 +70,6 @@ Result<AttributeParts> split_attribute(Bytes message) {
       parts.name = field.text();
       return {};
     }
-    parts.all.append(wire::as_text(field.whole));
     if (field.is(kType, Wire::kVarint)) {
       parts.kind = field.integer();
     } else if (field.is(kFloat, Wire::kFixed32)) {
@@ -113,14 +121,32 @@ std::int64_t kind_of(const AttributeParts& parts) {
   return kUndefined;
 }
 
-Result<AttributeFields> read_attribute(Bytes message, int depth) {
+/// Everything but the name.
+Result<std::string> opaque_attribute(Bytes message) {
+  std::string fields;
+  PRESS_TRY(wire::for_each_field(message, [&](const Field& field) -> Status {
+    if (!field.is(schema::attribute::kName, Wire::kLength)) fields.append(wire::as_text(field.whole));
+    return {};
+  }));
+  return fields;
+}
+
+/// An attribute without the graphs that it may hold; these come out in `graphs`.
+Result<AttributeFields> read_attribute(Bytes message, std::vector<Parts>& graphs) {
   using namespace schema::attribute;
   PRESS_ASSIGN(AttributeParts parts, split_attribute(message));
   AttributeFields fields;
   fields.name = parts.name;
   fields.kind = kind_of(parts);
+  if (fields.kind < kFloatKind || fields.kind > kGraphsKind) {
+    PRESS_ASSIGN(std::string opaque, opaque_attribute(message));
+    fields.value = OpaqueAttribute{std::move(opaque)};
+    return fields;
+  }
+  if (!parts.only_holds(fields.kind)) {
+    return malformed(fmt::format("attribute {} holds values of more than one kind", quoted(parts.name)));
+  }
   fields.extras = std::move(parts.others);
-  std::vector<Parts> graphs;
   switch (fields.kind) {
     case kFloatKind:
       fields.value = parts.number;
@@ -156,15 +182,6 @@ Result<AttributeFields> read_attribute(Bytes message, int depth) {
     case kGraphsKind:
       graphs = std::move(parts.graphs);
       break;
-    default:
-      fields.value = OpaqueAttribute{std::move(parts.all)};
-      fields.extras.clear();
-  }
-  for (const Parts& graph : graphs) {
-    PRESS_ASSIGN(
-        GraphFields inner,
-        read_graph_at(graph, depth + 1).with_context(fmt::format("attribute {}", quoted(parts.name))));
-    fields.graphs.push_back(std::move(inner));
   }
   return fields;
 }
@@ -204,10 +221,17 @@ Result<NodeFields> read_node(Bytes message, int depth) {
   }));
   if (node.op_type.empty()) return malformed(fmt::format("node {} has no operator", quoted(node.name)));
   for (const Bytes attribute : attributes) {
-    Result<AttributeFields> fields = read_attribute(attribute, depth);
+    std::vector<Parts> graphs;
+    Result<AttributeFields> fields = read_attribute(attribute, graphs);
     if (!fields.ok()) return std::move(fields).error().with_context(fmt::format("node {}", node.label()));
     if (std::ranges::find(node.attributes, fields->name, &AttributeFields::name) != node.attributes.end()) {
       return malformed(fmt::format("node {} has the attribute {} twice", node.label(), quoted(fields->name)));
+    }
+    // What is wrong in an inner graph names an inner node; the nodes around it would only make the message
+    // long.
+    for (const Parts& graph : graphs) {
+      PRESS_ASSIGN(GraphFields inner, read_graph_at(graph, depth + 1));
+      fields->graphs.push_back(std::move(inner));
     }
     node.attributes.push_back(std::move(fields).value());
   }

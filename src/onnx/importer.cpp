@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <queue>
 #include <unordered_map>
 
+#include "onnx/external_data.h"
 #include "onnx/graph_proto.h"
 #include "onnx/schema.h"
 #include "press/support/text.h"
@@ -164,8 +166,10 @@ class GraphBuilder {
     PRESS_ASSIGN(std::vector<Initializer> initializers, read_initializers(fields));
     std::unordered_map<std::string_view, Initializer*> by_name;
     for (Initializer& initializer : initializers) {
-      if (!by_name.emplace(initializer.name, &initializer).second) {
-        return malformed(fmt::format("initializer {} is listed twice", quoted(initializer.name)));
+      const auto [earlier, is_new] = by_name.emplace(initializer.name, &initializer);
+      if (!is_new && earlier->second->tensor != initializer.tensor) {
+        return malformed(
+            fmt::format("initializer {} is listed twice, with different values", quoted(initializer.name)));
       }
     }
     std::unordered_map<std::string_view, std::size_t> positions;
@@ -193,6 +197,7 @@ class GraphBuilder {
       PRESS_TRY(define(info.name, input, scope));
     }
     for (Initializer& initializer : initializers) {
+      if (by_name.at(initializer.name) != &initializer) continue;  // the same once more
       const auto position = positions.find(initializer.name);
       if (position != positions.end() && ir_version_ >= 4) continue;
       Value* constant = graph.add_constant(std::move(initializer.tensor), std::string(initializer.name));
@@ -244,12 +249,11 @@ class GraphBuilder {
     PRESS_ASSIGN(const std::vector<std::size_t> order, ordered_nodes(fields, producers));
     for (const std::size_t index : order) {
       const NodeFields& node = fields.nodes[index];
-      Result<Node*> made = add_node(node, graph, scope);
-      if (!made.ok()) return std::move(made).error().with_context(fmt::format("node {}", node.label()));
+      PRESS_ASSIGN(Node * made, add_node(node, graph, scope));
       for (std::size_t i = 0; i < node.outputs.size(); ++i) {
         const std::string_view name = node.outputs[i];
         if (name.empty()) continue;
-        Value* output = (*made)->output(i);
+        Value* output = made->output(i);
         PRESS_TRY(define(name, output, scope));
         const auto info = infos.find(name);
         if (info == infos.end()) continue;
@@ -270,13 +274,13 @@ class GraphBuilder {
       Value* value = name.empty() ? nullptr : scope.find(name);
       if (value == nullptr && !name.empty()) {
         return malformed(
-            fmt::format("input {} is no graph input, initializer or output of another node", quoted(name)));
+            fmt::format("node {} reads {}, which is no graph input, initializer or output of a node",
+                        fields.label(), quoted(name)));
       }
       spec.inputs.push_back(value);
     }
     for (const AttributeFields& attribute : fields.attributes) {
-      PRESS_ASSIGN(Attribute made, make_attribute(attribute, graph, scope)
-                                       .with_context(fmt::format("attribute {}", quoted(attribute.name))));
+      PRESS_ASSIGN(Attribute made, make_attribute(fields, attribute, graph, scope));
       spec.attributes.push_back(std::move(made));
     }
     // "-" would omit the output: such a name is given afterwards.
@@ -291,15 +295,22 @@ class GraphBuilder {
     return node;
   }
 
-  Result<Attribute> make_attribute(const AttributeFields& fields, Graph& graph, const Scope& scope) {
+  Result<Attribute> make_attribute(const NodeFields& node, const AttributeFields& fields, Graph& graph,
+                                   const Scope& scope) {
     using namespace schema::attribute;
     Attribute attribute{std::string(fields.name), fields.value, fields.extras};
+    if (const auto* opaque = std::get_if<OpaqueAttribute>(&fields.value)) {
+      PRESS_TRY(refuse_external_data(wire::as_bytes(opaque->bytes), MessageKind::kAttribute)
+                    .with_context(fmt::format("node {}", node.label())));
+    }
     if (fields.kind == kTensorKind || fields.kind == kTensorsKind) {
       std::vector<Tensor> tensors;
       wire::Message extras;
       extras.add_fields(attribute.opaque);
       for (const wire::Parts& message : fields.tensors) {
-        PRESS_ASSIGN(NamedTensor read, read_tensor(message, source_));
+        PRESS_ASSIGN(NamedTensor read, read_tensor(message, source_)
+                                           .with_context(fmt::format("node {}: attribute {}", node.label(),
+                                                                     quoted(fields.name))));
         tensors.push_back(std::move(read.tensor));
         wire::Message rest;
         if (!read.name.empty()) rest.add_text(schema::tensor::kName, read.name);
@@ -370,6 +381,11 @@ Status read_opset(Bytes message, Graph& graph) {
     return malformed(fmt::format("operator set {} has version {}, which does not exist",
                                  quoted(domain.empty() ? "ai.onnx" : domain), version));
   }
+  const std::int64_t earlier = graph.opset(domain);
+  if (earlier != 0 && earlier != version) {
+    return malformed(fmt::format("operator set {} is imported twice, in versions {} and {}",
+                                 quoted(domain.empty() ? "ai.onnx" : domain), earlier, version));
+  }
   graph.set_opset(std::string(domain), version);
   return {};
 }
@@ -401,6 +417,10 @@ Result<Model> import_model(Bytes bytes, TensorSource& source) {
     return {};
   }));
   if (graph.empty()) return malformed("the model has no graph");
+  if (model.ir_version < 0 || model.ir_version > std::numeric_limits<std::int32_t>::max()) {
+    return malformed(fmt::format("the model has IR version {}, which does not exist", model.ir_version));
+  }
+  PRESS_TRY(refuse_external_data(wire::as_bytes(model.opaque), MessageKind::kModel));
   PRESS_ASSIGN(const GraphFields fields, read_graph(graph));
   if (model.graph->opset() == 0 && needs_onnx_domain(fields)) {
     // The first two IR versions knew one operator set only.

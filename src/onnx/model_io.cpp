@@ -33,10 +33,11 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
-Result<Model> load_file(const std::string& path) {
-  PRESS_ASSIGN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
-  TensorSource source(file, folder_of(path));
-  return import_or_explain(file->bytes(), source);
+/// A model file whose external data is in `folder`; "" allows none.
+Result<Model> load_mapped(const Result<std::shared_ptr<const MappedFile>>& file, const std::string& folder) {
+  if (!file.ok()) return file.error();
+  TensorSource source(*file, folder);
+  return import_or_explain((*file)->bytes(), source);
 }
 
 /// Weights that go into a file of their own, each at the start of a page.
@@ -155,10 +156,10 @@ Status save_file(const Model& model, const std::string& path, const SaveOptions&
 }  // namespace
 
 Result<Model> load_model(const std::string& path) {
-  if (path != "-") return load_file(path).with_context(fmt::format("loading {}", quoted(path)));
-  Result<std::string> bytes = read_standard_input();
-  if (!bytes.ok()) return std::move(bytes).error();
-  return model_from_bytes(std::move(bytes).value()).with_context("loading standard input");
+  if (path == "-")
+    return load_mapped(MappedFile::standard_input(), {}).with_context("loading standard input");
+  return load_mapped(MappedFile::open(path), folder_of(path))
+      .with_context(fmt::format("loading {}", quoted_path(path)));
 }
 
 Result<Tensor> load_tensor(const std::string& path) {
@@ -183,7 +184,7 @@ Result<Model> model_from_bytes(std::string bytes, const std::string& folder) {
 }
 
 Status save_model(const Model& model, const std::string& path, const SaveOptions& options) {
-  return save_file(model, path, options).with_context(fmt::format("writing {}", quoted(path)));
+  return save_file(model, path, options).with_context(fmt::format("writing {}", quoted_path(path)));
 }
 
 Status write_model(const Model& model, const std::function<Status(std::span<const std::byte>)>& sink) {

@@ -151,8 +151,11 @@ Result<ValueInfo> read_value_info(wire::Bytes message) {
   }));
   TypeExtras type_extras;
   PRESS_TRY(read_type(type, info.type, type_extras));
+  // A type that is there but says nothing stays there.
   const wire::Message encoded = type_extras.encode();
-  if (!encoded.empty()) {
+  const bool says_nothing =
+      info.type.is_tensor() && info.type.element == DataType::kUndefined && !info.type.shape;
+  if (!encoded.empty() || (says_nothing && !type.empty())) {
     wire::Message extras;
     extras.add_fields(info.extras);
     extras.add_message(schema::value_info::kType, encoded);
@@ -164,11 +167,13 @@ Result<ValueInfo> read_value_info(wire::Bytes message) {
 wire::Message write_value_info(std::string_view name, const Type& type, std::string_view extras) {
   wire::Message message;
   message.add_text(schema::value_info::kName, name);
+  bool has_type = false;
   std::string_view type_extras;
   std::string rest;
   [[maybe_unused]] const Status status =
       wire::for_each_field(wire::as_bytes(extras), [&](const Field& field) -> Status {
         if (field.is(schema::value_info::kType, Wire::kLength)) {
+          has_type = true;
           type_extras = field.text();
         } else {
           rest.append(wire::as_text(field.whole));
@@ -176,7 +181,7 @@ wire::Message write_value_info(std::string_view name, const Type& type, std::str
         return {};
       });
   const wire::Message type_message = write_type(type, type_extras);
-  if (!type_message.empty()) message.add_message(schema::value_info::kType, type_message);
+  if (has_type || !type_message.empty()) message.add_message(schema::value_info::kType, type_message);
   message.add_fields(rest);
   return message;
 }

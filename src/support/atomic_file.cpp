@@ -8,9 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "press/support/text.h"
 
@@ -73,7 +71,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, const Options& op
     }
     if (errno != EEXIST) break;
   }
-  return failed(fmt::format("no file can be made in the folder {}", quoted(folder_of(target))));
+  return failed(fmt::format("no file can be made in the folder {}", quoted_path(folder_of(target))));
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept

@@ -7,13 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
-#include <new>
 #include <string_view>
 #include <vector>
 
@@ -136,7 +134,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open_inside(const std::str
     return Error(ErrorCode::kInput, fmt::format("{} is no path inside the model's folder", quoted(relative)));
   }
   const std::string root = canonical(folder.empty() ? "." : folder);
-  if (root.empty()) return failed(fmt::format("the folder {} cannot be read", quoted(folder)));
+  if (root.empty()) return failed(fmt::format("the folder {} cannot be read", quoted_path(folder)));
   const std::string resolved = canonical(root + "/" + relative);
   if (resolved.empty()) return failed(fmt::format("{} cannot be opened", quoted(relative)));
   const std::string prefix = root == "/" ? root : root + "/";
@@ -161,19 +159,24 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open_inside(const std::str
   return failed(fmt::format("{} cannot be opened", quoted(relative)));
 }
 
-Result<std::string> read_standard_input() {
-  try {
-    std::string bytes;
-    std::vector<char> buffer(std::size_t{1} << 20);
-    while (true) {
-      const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return failed("standard input cannot be read");
-      if (got == 0) return bytes;
-      bytes.append(buffer.data(), static_cast<std::size_t>(got));
+Result<std::shared_ptr<const MappedFile>> MappedFile::standard_input() {
+  struct stat status {};
+  const bool redirected = fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+  if (redirected && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0) return map(STDIN_FILENO);
+  const FileDescriptor memory(memfd_create("standard input", MFD_CLOEXEC));
+  if (!memory.valid()) return failed("standard input cannot be kept in memory");
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  while (true) {
+    const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("standard input cannot be read");
+    if (got == 0) return map(memory.get());
+    for (ssize_t done = 0; done < got;) {
+      const ssize_t written =
+          ::write(memory.get(), buffer.data() + done, static_cast<std::size_t>(got - done));
+      if (written < 0 && errno != EINTR) return failed("standard input cannot be kept in memory");
+      if (written > 0) done += written;
     }
-  } catch (const std::bad_alloc&) {
-    return Error(ErrorCode::kInput, "standard input is more than fits into memory");
   }
 }
 

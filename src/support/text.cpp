@@ -7,8 +7,6 @@
 namespace press {
 namespace {
 
-constexpr std::size_t kShownBytes = 80;
-
 /// The length of the well-formed, printable UTF-8 sequence at the start of `text`; 0 where there is none.
 std::size_t printable_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
@@ -30,7 +28,7 @@ std::size_t printable_sequence(std::string_view text) {
 
 }  // namespace
 
-std::string quoted(std::string_view name) {
+std::string quoted(std::string_view name, std::size_t limit) {
   std::string text = "'";
   while (!name.empty()) {
     const std::size_t length = printable_sequence(name);
@@ -40,7 +38,7 @@ std::string quoted(std::string_view name) {
                               : name[0] == '\\'
                                   ? "\\\\"
                                   : fmt::format("\\x{:02x}", static_cast<std::uint8_t>(name[0]));
-    if (text.size() + piece.size() > kShownBytes + 1) return text + "…'";
+    if (text.size() + piece.size() > limit + 1) return text + "…'";
     text += piece;
     name.remove_prefix(length != 0 ? length : 1);
   }

@@ -21,6 +21,10 @@ class MappedFile {
   static Result<std::shared_ptr<const MappedFile>> open_inside(const std::string& folder,
                                                                const std::string& relative);
 
+  /// All of standard input, where it is a pipe through an unnamed file in memory. Errors (kInput): it cannot
+  /// be read, or is more than memory holds.
+  static Result<std::shared_ptr<const MappedFile>> standard_input();
+
   /// Tells the kernel that the pages of `bytes` are not needed for now, where they belong to a mapped file;
   /// their contents stay readable. Does nothing for any other memory.
   static void release(std::span<const std::byte> bytes);
@@ -40,8 +44,5 @@ class MappedFile {
 
   std::span<const std::byte> bytes_;
 };
-
-/// All of standard input. Errors (kInput): it cannot be read, or is more than memory holds.
-Result<std::string> read_standard_input();
 
 }  // namespace press
