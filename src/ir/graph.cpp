@@ -52,11 +52,12 @@ void Value::remove_use(std::size_t slot) {
 // ----------------------------------------------------------------------------------------------------------
 
 std::string Node::label() const {
-  if (!name_.empty()) return fmt::format("{} ({})", quoted(name_), op_type_);
+  const std::string operation = escaped(op_type_);
+  if (!name_.empty()) return fmt::format("{} ({})", quoted(name_), operation);
   for (const Value* output : outputs_) {
-    if (output != nullptr) return fmt::format("{} that makes {}", op_type_, quoted(output->name()));
+    if (output != nullptr) return fmt::format("{} that makes {}", operation, quoted(output->name()));
   }
-  return op_type_;
+  return operation;
 }
 
 std::vector<Value*> Node::inputs() const {
@@ -251,7 +252,7 @@ Node* Graph::add_node(NodeSpec spec, Node* before) {
   for (std::size_t i = 0; i < spec.inputs.size(); ++i) set_input(node, i, spec.inputs[i]);
   if (node->inputs_.size() < spec.inputs.size()) node->inputs_.resize(spec.inputs.size());
   for (std::string& name : spec.outputs) {
-    if (name == "-") {
+    if (name == kOmittedOutput) {
       node->outputs_.push_back(nullptr);
       continue;
     }
@@ -388,8 +389,9 @@ class Cloner {
     NodeSpec spec{
         .op_type = node.op_type(), .inputs = {}, .outputs = {}, .name = node.name(), .domain = node.domain()};
     for (const Value* input : node.inputs()) spec.inputs.push_back(at(input));
-    for (const Value* output : node.outputs())
-      spec.outputs.push_back(output != nullptr ? output->name() : "-");
+    for (const Value* output : node.outputs()) {
+      spec.outputs.emplace_back(output != nullptr ? std::string_view(output->name()) : kOmittedOutput);
+    }
     for (const Attribute& attribute : node.attributes()) {
       spec.attributes.push_back({attribute.name, copy_attribute(attribute.value, target), attribute.opaque});
     }

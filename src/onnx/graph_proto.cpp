@@ -334,11 +334,12 @@ Result<GraphFields> read_graph_at(const Parts& message, int depth) {
 }  // namespace
 
 std::string NodeFields::label() const {
-  if (!name.empty()) return fmt::format("{} ({})", quoted(name), op_type);
+  const std::string operation = escaped(op_type);
+  if (!name.empty()) return fmt::format("{} ({})", quoted(name), operation);
   for (const std::string_view output : outputs) {
-    if (!output.empty()) return fmt::format("{} that makes {}", op_type, quoted(output));
+    if (!output.empty()) return fmt::format("{} that makes {}", operation, quoted(output));
   }
-  return std::string(op_type);
+  return operation;
 }
 
 Result<GraphFields> read_graph(const Parts& message) {

@@ -103,12 +103,17 @@ Result<std::vector<std::size_t>> ordered_nodes(const GraphFields& graph, const N
       fmt::format("node {} depends on its own output: the graph has a cycle", graph.nodes[culprit].label()));
 }
 
-/// Who makes which value. Errors: a value that is made twice.
-Result<NodeIndices> find_producers(const GraphFields& graph) {
+/// Who makes which value. Errors: a value that is made twice, or is an input or constant (in `scope`) too.
+Result<NodeIndices> find_producers(const GraphFields& graph, const Scope& scope) {
   NodeIndices producers;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     for (const std::string_view name : graph.nodes[i].outputs) {
       if (name.empty()) continue;
+      if (scope.values.contains(name)) {
+        return malformed(fmt::format(
+            "{} is a graph input or initializer, but node {} makes it too; every value needs one origin",
+            quoted(name), graph.nodes[i].label()));
+      }
       const auto [earlier, is_new] = producers.emplace(name, i);
       if (!is_new) {
         return malformed(
@@ -182,9 +187,10 @@ class GraphBuilder {
       const auto found = by_name.find(info.name);
       Initializer* initializer = found != by_name.end() ? found->second : nullptr;
       if (initializer != nullptr && conflict(info.type, initializer->tensor)) {
-        return malformed(fmt::format(
-            "graph input {} is declared as {}, but its initializer is {} of shape {}", quoted(info.name),
-            to_string(info.type), name(initializer->tensor.type()), to_string(initializer->tensor.dims())));
+        return malformed(
+            fmt::format("graph input {} is declared as {}, but its initializer is {} of shape {}",
+                        quoted(info.name), escaped(to_string(info.type)), name(initializer->tensor.type()),
+                        to_string(initializer->tensor.dims())));
       }
       if (initializer != nullptr && ir_version_ < 4) continue;
       Value* input = graph.add_input(std::string(info.name), info.type,
@@ -245,7 +251,7 @@ class GraphBuilder {
   Status add_nodes(const GraphFields& fields, Graph& graph, Scope& scope) {
     std::unordered_map<std::string_view, const ValueInfo*> infos;
     for (const ValueInfo& info : fields.value_infos) infos.emplace(info.name, &info);
-    PRESS_ASSIGN(const NodeIndices producers, find_producers(fields));
+    PRESS_ASSIGN(const NodeIndices producers, find_producers(fields, scope));
     PRESS_ASSIGN(const std::vector<std::size_t> order, ordered_nodes(fields, producers));
     for (const std::size_t index : order) {
       const NodeFields& node = fields.nodes[index];
@@ -283,14 +289,12 @@ class GraphBuilder {
       PRESS_ASSIGN(Attribute made, make_attribute(fields, attribute, graph, scope));
       spec.attributes.push_back(std::move(made));
     }
-    // "-" would omit the output: such a name is given afterwards.
     for (const std::string_view name : fields.outputs) {
-      spec.outputs.emplace_back(name.empty() ? "-" : name == "-" ? "" : name);
+      if (name == kOmittedOutput)
+        return malformed(fmt::format("node {} has an output without a name", fields.label()));
+      spec.outputs.emplace_back(name.empty() ? kOmittedOutput : name);
     }
     Node* node = graph.add_node(std::move(spec));
-    for (std::size_t i = 0; i < fields.outputs.size(); ++i) {
-      if (fields.outputs[i] == "-") node->output(i)->set_name("-");
-    }
     node->opaque = fields.extras;
     return node;
   }

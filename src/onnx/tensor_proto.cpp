@@ -21,6 +21,7 @@ using wire::Bytes;
 using wire::Field;
 using wire::Type;
 
+constexpr std::size_t kHighestRank = 64;
 constexpr std::int64_t kLargestDense = std::int64_t{1} << 30;  // bytes of a sparse tensor in dense form
 
 Error malformed(std::string message) {
@@ -193,7 +194,7 @@ Result<Tensor> read_varints(const wire::Parts& message, Head& head) {
   if (found != expected) {
     return malformed(fmt::format("{} {} elements need {} values in {}, but there are {}",
                                  to_string(head.dims), name(type), expected,
-                                 data_field_name(head.data_number), found));
+                                 data_field_name(data_field(type)), found));
   }
   PRESS_ASSIGN(Tensor tensor, Tensor::allocate(type, std::move(head.dims)));
   std::byte* target = tensor.mutable_bytes().data();
@@ -235,6 +236,10 @@ Result<Tensor> read_external(Head& head, TensorSource& source) {
 
 Result<Tensor> read_data(const wire::Parts& message, Head& head, TensorSource& source) {
   const auto type = static_cast<DataType>(head.type);
+  if (head.dims.size() > kHighestRank) {
+    return malformed(
+        fmt::format("a tensor has {} dimensions, and there can be {}", head.dims.size(), kHighestRank));
+  }
   PRESS_TRY(element_count(head.dims));
   if (bit_width(type) == 0 && type != DataType::kString) {
     return Error(ErrorCode::kUnsupported, fmt::format("element type {} is not known", head.type));

@@ -69,20 +69,22 @@ Status read_tensor_type(wire::Bytes message, Type& type, TypeExtras& extras) {
   });
 }
 
-/// True for the fields of TypeProto that hold a sequence, map, optional, sparse tensor or opaque type.
-bool is_other_kind(const Field& field) {
-  return field.type == Wire::kLength && field.number != schema::type::kTensor &&
-         field.number != schema::type::kDenotation && field.number < 16;
+/// True for the fields of TypeProto of which one only may be there: tensor, sequence, map, optional, …
+bool is_kind(const Field& field) {
+  return field.type == Wire::kLength && field.number != schema::type::kDenotation && field.number < 16;
 }
 
-/// Splits a TypeProto; `tensor` is whether it holds a tensor type.
+/// Splits a TypeProto; `tensor` is whether it holds a tensor type. Of several kinds the last one counts.
 Status split_type(const Parts& message, Type& type, TypeExtras& extras, bool& tensor) {
+  std::uint32_t kind = 0;
+  PRESS_TRY(wire::for_each_field(message, [&](const Field& field) -> Status {
+    if (is_kind(field)) kind = field.number;
+    return {};
+  }));
+  tensor = kind == schema::type::kTensor;
   return wire::for_each_field(message, [&](const Field& field) -> Status {
-    if (field.is(schema::type::kTensor, Wire::kLength)) {
-      tensor = true;
-      return read_tensor_type(field.payload, type, extras);
-    }
-    if (is_other_kind(field)) tensor = false;
+    if (is_kind(field) && field.number != kind) return {};
+    if (is_kind(field) && tensor) return read_tensor_type(field.payload, type, extras);
     extras.type.append(wire::as_text(field.whole));
     return {};
   });
@@ -109,12 +111,10 @@ wire::Message write_type(const Type& type, std::string_view encoded_extras) {
   bool tensor_extras = false;
   [[maybe_unused]] const Status status =
       split_type({wire::as_bytes(encoded_extras)}, ignored, extras, tensor_extras);
-  if (type.element == DataType::kUndefined && !type.shape) {
-    message.add_fields(extras.type);
-    return message;
-  }
   wire::Message tensor;
-  tensor.add_integer(schema::tensor_type::kElement, static_cast<std::int32_t>(type.element));
+  if (type.element != DataType::kUndefined || type.shape) {
+    tensor.add_integer(schema::tensor_type::kElement, static_cast<std::int32_t>(type.element));
+  }
   if (type.shape) {
     wire::Message shape;
     for (std::size_t i = 0; i < type.shape->size(); ++i) {
@@ -129,7 +129,7 @@ wire::Message write_type(const Type& type, std::string_view encoded_extras) {
     tensor.add_message(schema::tensor_type::kShape, shape);
   }
   tensor.add_fields(extras.tensor);
-  message.add_message(schema::type::kTensor, tensor);
+  if (!tensor.empty()) message.add_message(schema::type::kTensor, tensor);
   message.add_fields(extras.type);
   return message;
 }

@@ -28,21 +28,25 @@ std::size_t printable_sequence(std::string_view text) {
 
 }  // namespace
 
-std::string quoted(std::string_view name, std::size_t limit) {
-  std::string text = "'";
-  while (!name.empty()) {
-    const std::size_t length = printable_sequence(name);
-    const std::string piece = length != 0       ? std::string(name.substr(0, length))
-                              : name[0] == '\n' ? "\\n"
-                              : name[0] == '\'' ? "\\'"
-                              : name[0] == '\\'
+std::string escaped(std::string_view text, std::size_t limit) {
+  std::string line;
+  while (!text.empty()) {
+    const std::size_t length = printable_sequence(text);
+    const std::string piece = length != 0       ? std::string(text.substr(0, length))
+                              : text[0] == '\n' ? "\\n"
+                              : text[0] == '\'' ? "\\'"
+                              : text[0] == '\\'
                                   ? "\\\\"
-                                  : fmt::format("\\x{:02x}", static_cast<std::uint8_t>(name[0]));
-    if (text.size() + piece.size() > limit + 1) return text + "…'";
-    text += piece;
-    name.remove_prefix(length != 0 ? length : 1);
+                                  : fmt::format("\\x{:02x}", static_cast<std::uint8_t>(text[0]));
+    if (line.size() + piece.size() > limit) return line + "…";
+    line += piece;
+    text.remove_prefix(length != 0 ? length : 1);
   }
-  return text + "'";
+  return line;
+}
+
+std::string quoted(std::string_view name, std::size_t limit) {
+  return "'" + escaped(name, limit) + "'";
 }
 
 }  // namespace press

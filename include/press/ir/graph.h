@@ -198,11 +198,14 @@ struct GraphOutput {
   std::size_t use_slot = 0;  // where the slot stands in value->uses(); kept by the graph
 };
 
+/// Stands for an omitted output in NodeSpec::outputs; no name of a value.
+inline constexpr std::string_view kOmittedOutput("\0", 1);
+
 /// How a new node is made; see Graph::add_node.
 struct NodeSpec {
   std::string op_type;
   std::vector<Value*> inputs;
-  std::vector<std::string> outputs = {""};  // names of the outputs; "" takes a fresh name
+  std::vector<std::string> outputs = {""};  // names; "" takes a fresh one
   std::vector<Attribute> attributes = {};
   std::string name = {};
   std::string domain = {};
@@ -273,7 +276,7 @@ class Graph {
 
   Value* add_constant(Tensor tensor, std::string name = {});
 
-  /// Before `before`, or at the end. Inputs may be null (omitted); an output name of "-" omits that output.
+  /// Before `before`, or at the end. Inputs may be null (omitted); kOmittedOutput omits an output.
   Node* add_node(NodeSpec spec, Node* before = nullptr);
 
   /// Input `index` of `node` becomes `value` (null: omitted); grows the input list where it is shorter.

@@ -7,9 +7,19 @@
 
 namespace press {
 
-/// `name` between single quotes. Control characters, quotes, backslashes and bytes that are no UTF-8 are
+/// `text` on one printable line: control characters, quotes, backslashes and bytes that are no UTF-8 are
 /// written as escapes; what goes beyond `limit` bytes is cut and marked with "…".
+std::string escaped(std::string_view text, std::size_t limit = 80);
+
+/// The same between single quotes.
 std::string quoted(std::string_view name, std::size_t limit = 80);
+// Exact matches, so that argument-dependent lookup does not prefer std::quoted.
+inline std::string quoted(const std::string& name, std::size_t limit = 80) {
+  return quoted(std::string_view(name), limit);
+}
+inline std::string quoted(const char* name, std::size_t limit = 80) {
+  return quoted(std::string_view(name), limit);
+}
 
 /// The same for paths, which are shown whole.
 inline std::string quoted_path(std::string_view path) {
