@@ -47,12 +47,43 @@ class KernelContext {
   virtual Result<std::vector<Tensor>> run_subgraph(const Graph& graph, std::span<const Tensor> inputs) = 0;
 };
 
+/// A node that is the only reader of a kernel's output, offered to that kernel to do its work on the way.
+struct Follower {
+  const Node& node;
+  std::int64_t opset = 0;
+  std::size_t position = 0;              // the follower's input where the kernel's output arrives
+  std::vector<const Tensor*> constants;  // its inputs that are the same in every run; null for others
+  bool same_shape = false;               // it has one other varying input, known to have the output's shape
+  std::vector<const Tensor*> own;        // the kernel's own inputs that are the same in every run
+};
+
+enum class Absorption {
+  kNo,
+  kYes,
+  kWithInput,  // yes; the follower's other varying input comes as one more input, behind those of the node
+};
+
+/// What a kernel says of activations whose channels come last (N, spatial, C).
+enum class ChannelsLast {
+  kNo,
+  kAccepts,  // works on them where they come that way
+  kPrefers,  // so much faster on them that its input is turned
+};
+
 /// A kernel with state of its own: packed weights, primitives per shape. One object a node, made when the
 /// session is.
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual Status run(KernelContext& context) = 0;
+
+  /// Takes over the work of `follower`, whose output becomes the kernel's own.
+  virtual Absorption absorb(const Follower& /*follower*/) { return Absorption::kNo; }
+
+  virtual ChannelsLast channels_last() const { return ChannelsLast::kNo; }
+  /// From now on its first input, absorbed inputs and its output have their channels last, in dims and in
+  /// memory.
+  virtual void use_channels_last() {}
 };
 
 using KernelFunction = Status (*)(KernelContext&);

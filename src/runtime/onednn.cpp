@@ -86,9 +86,36 @@ DnnlDims minus_one(const Dims& dims) {
   return result;
 }
 
-dnnl::primitive_attr user_scratchpad() {
+void append_eltwise(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha, float beta) {
+#if DNNL_VERSION_MAJOR >= 3
+  operations.append_eltwise(algorithm, alpha, beta);
+#else
+  operations.append_eltwise(1.0F, algorithm, alpha, beta);
+#endif
+}
+
+void append(dnnl::post_ops& operations, const Activation& activation) {
+  switch (activation.kind) {
+    case Activation::Kind::kNone:
+      return;
+    case Activation::Kind::kRelu:
+      return append_eltwise(operations, dnnl::algorithm::eltwise_relu, activation.alpha, 0);
+    case Activation::Kind::kClip:
+      return append_eltwise(operations, dnnl::algorithm::eltwise_clip, activation.alpha, activation.beta);
+    case Activation::Kind::kSigmoid:
+      return append_eltwise(operations, dnnl::algorithm::eltwise_logistic, 0, 0);
+    case Activation::Kind::kTanh:
+      return append_eltwise(operations, dnnl::algorithm::eltwise_tanh, 0, 0);
+    case Activation::Kind::kHardSwish:  // version 3 takes the slope and offset that version 2 has built in
+      return append_eltwise(operations, dnnl::algorithm::eltwise_hardswish, 1.0F / 6.0F, 0.5F);
+  }
+}
+
+/// Scratchpads are handed in at each execution: a session may move between threads.
+dnnl::primitive_attr attributes_with(const dnnl::post_ops& operations) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  attributes.set_post_ops(operations);
   return attributes;
 }
 
@@ -99,7 +126,10 @@ typename Primitive::primitive_desc describe(const ConvolutionSpec& spec) {
   const dnnl::memory::desc weights = any_layout(file_weights(spec).dims, DnnlType::f32);
   const dnnl::memory::desc bias = spec.bias ? plain({spec.target[1]}, DnnlType::f32) : dnnl::memory::desc();
   const DnnlDims dilations = minus_one(spec.dilations);
-  const dnnl::primitive_attr attributes = user_scratchpad();
+  dnnl::post_ops operations;
+  if (spec.residual) operations.append_binary(dnnl::algorithm::binary_add, target);
+  append(operations, spec.activation);
+  const dnnl::primitive_attr attributes = attributes_with(operations);
 #if DNNL_VERSION_MAJOR >= 3
   return {engine(),      dnnl::prop_kind::forward_inference,
           algorithm,     source,
@@ -166,6 +196,7 @@ namespace {
 struct WeightedPrimitive {
   dnnl::primitive primitive;
   dnnl::memory::desc source, target, bias, scratchpad;
+  std::string implementation;  // its name, as the library says it
   dnnl::stream stream{engine()};
   Packing packing;
 
@@ -175,19 +206,17 @@ struct WeightedPrimitive {
     target = description.dst_desc();
     bias = description.bias_desc();
     scratchpad = description.scratchpad_desc();
+    implementation = description.impl_info_str();
     packing = Packing(from_file, description.weights_desc());
     primitive = Primitive(description);
   }
 
-  Status run(KernelContext& context, const void* source_data, const void* weights, PackedWeights* kept,
-             const void* bias_data, void* target_data) {
+  /// `arguments`: what the primitive needs beside weights and scratchpad.
+  Status run(KernelContext& context, const void* weights, PackedWeights* kept,
+             std::unordered_map<int, dnnl::memory> arguments) {
     PRESS_ASSIGN(const Tensor packed, packing.run(context, stream, weights, kept));
-    std::unordered_map<int, dnnl::memory> arguments = {
-        {DNNL_ARG_SRC, over(source, source_data)},
-        {DNNL_ARG_WEIGHTS, over(packing.to, packed.defined() ? packed.bytes().data() : weights)},
-        {DNNL_ARG_DST, over(target, target_data)},
-    };
-    if (bias_data != nullptr) arguments.insert({DNNL_ARG_BIAS, over(bias, bias_data)});
+    arguments.insert(
+        {DNNL_ARG_WEIGHTS, over(packing.to, packed.defined() ? packed.bytes().data() : weights)});
     Tensor memory;
     if (const std::size_t size = scratchpad.get_size(); size > 0) {
       PRESS_ASSIGN(memory, context.allocate_scratch(DataType::kUint8, {static_cast<std::int64_t>(size)}));
@@ -220,14 +249,25 @@ Result<Convolution> Convolution::create(const ConvolutionSpec& spec) {
       using Primitive = dnnl::convolution_forward;
       impl->take<Primitive>(describe<Primitive, dnnl::algorithm::convolution_direct>(spec), from_file);
     }
+    const bool merged = spec.residual || spec.activation.kind != Activation::Kind::kNone;
+    if (merged && impl->implementation.starts_with("ref")) {
+      return Error(ErrorCode::kUnsupported, "oneDNN has only its slow reference for this convolution");
+    }
     return Convolution(std::move(impl));
   });
 }
 
-Status Convolution::run(KernelContext& context, const float* source, const float* weights,
-                        PackedWeights* kept, const float* bias, float* target) {
-  return guarded("run this convolution",
-                 [&] { return impl_->run(context, source, weights, kept, bias, target); });
+Status Convolution::run(KernelContext& context, const ConvolutionData& data, PackedWeights* kept) {
+  return guarded("run this convolution", [&]() -> Status {
+    std::unordered_map<int, dnnl::memory> arguments = {{DNNL_ARG_SRC, over(impl_->source, data.source)},
+                                                       {DNNL_ARG_DST, over(impl_->target, data.target)}};
+    if (data.bias != nullptr) arguments.insert({DNNL_ARG_BIAS, over(impl_->bias, data.bias)});
+    if (data.residual != nullptr) {
+      arguments.insert(
+          {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, over(impl_->target, data.residual)});
+    }
+    return impl_->run(context, data.weights, kept, std::move(arguments));
+  });
 }
 
 struct MatrixProduct::Impl : WeightedPrimitive {};
@@ -247,10 +287,12 @@ Result<MatrixProduct> MatrixProduct::create(const MatrixProductSpec& spec) {
     const dnnl::memory::desc bias = spec.bias ? plain({1, spec.n}, DnnlType::f32) : dnnl::memory::desc();
     const dnnl::memory::desc c = plain({spec.m, spec.n}, DnnlType::f32);
     auto impl = std::make_unique<Impl>();
+    dnnl::post_ops operations;
+    append(operations, spec.activation);
 #if DNNL_VERSION_MAJOR >= 3
-    impl->take<dnnl::matmul>({engine(), a, b, bias, c, user_scratchpad()}, from_file);
+    impl->take<dnnl::matmul>({engine(), a, b, bias, c, attributes_with(operations)}, from_file);
 #else
-    impl->take<dnnl::matmul>({{a, b, bias, c}, user_scratchpad(), engine()}, from_file);
+    impl->take<dnnl::matmul>({{a, b, bias, c}, attributes_with(operations), engine()}, from_file);
 #endif
     return MatrixProduct(std::move(impl));
   });
@@ -258,7 +300,12 @@ Result<MatrixProduct> MatrixProduct::create(const MatrixProductSpec& spec) {
 
 Status MatrixProduct::run(KernelContext& context, const float* a, const float* b, PackedWeights* kept,
                           const float* bias, float* c) {
-  return guarded("run this matrix product", [&] { return impl_->run(context, a, b, kept, bias, c); });
+  return guarded("run this matrix product", [&]() -> Status {
+    std::unordered_map<int, dnnl::memory> arguments = {{DNNL_ARG_SRC, over(impl_->source, a)},
+                                                       {DNNL_ARG_DST, over(impl_->target, c)}};
+    if (bias != nullptr) arguments.insert({DNNL_ARG_BIAS, over(impl_->bias, bias)});
+    return impl_->run(context, b, kept, std::move(arguments));
+  });
 }
 
 Status sgemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,

@@ -31,6 +31,17 @@ class PackedWeights {
 /// How activations lie in memory: N, C, spatial or N, spatial, C.
 enum class Layout { kPlain, kChannelsLast };
 
+/// An activation function that is applied to every result of a convolution or matrix product.
+struct Activation {
+  enum class Kind { kNone, kRelu, kClip, kSigmoid, kTanh, kHardSwish };
+
+  Kind kind = Kind::kNone;
+  float alpha = 0;  // kRelu: the slope below 0; kClip: the low end
+  float beta = 0;   // kClip: the high end
+
+  friend bool operator==(const Activation&, const Activation&) = default;
+};
+
 /// A convolution of one shape. Dims are N, C, spatial whatever the layout.
 struct ConvolutionSpec {
   bool transposed = false;
@@ -44,22 +55,33 @@ struct ConvolutionSpec {
   Dims pads_begin;
   Dims pads_end;
   Layout layout = Layout::kPlain;
+  bool residual = false;  // a tensor like the target is added before the activation
+  Activation activation;
 
   friend bool operator==(const ConvolutionSpec&, const ConvolutionSpec&) = default;
 };
 
+/// What a convolution works on; null where the spec has no bias or residual.
+struct ConvolutionData {
+  const void* source = nullptr;
+  const void* weights = nullptr;
+  const void* bias = nullptr;
+  const void* residual = nullptr;
+  void* target = nullptr;
+};
+
 class Convolution {
  public:
-  /// Errors: kUnsupported where the library has no implementation.
+  /// Errors: kUnsupported where the library has no implementation, or only a slow one for residual and
+  /// activation.
   static Result<Convolution> create(const ConvolutionSpec& spec);
   Convolution(Convolution&&) noexcept;
   Convolution& operator=(Convolution&&) noexcept;
   ~Convolution();
 
-  /// target = source (*) weights + bias. `kept`: where weights that are the same in every run stay packed, or
-  /// null.
-  Status run(KernelContext& context, const float* source, const float* weights, PackedWeights* kept,
-             const float* bias, float* target);
+  /// target = activation(source (*) weights + bias + residual). `kept`: where weights that are the same in
+  /// every run stay packed, or null.
+  Status run(KernelContext& context, const ConvolutionData& data, PackedWeights* kept);
 
  private:
   struct Impl;
@@ -74,6 +96,7 @@ struct MatrixProductSpec {
   std::int64_t k = 0;
   bool transpose_b = false;  // B is given as n x k
   bool bias = false;
+  Activation activation;
 
   friend bool operator==(const MatrixProductSpec&, const MatrixProductSpec&) = default;
 };

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "press/ops/operator.h"
 #include "runtime/kernel_registry.h"
+#include "runtime/plan_optimizer.h"
 
 namespace press {
 
@@ -108,7 +108,9 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Graph& graph, const O
   }
   std::unique_ptr<GraphPlan> plan(new GraphPlan(options));
   PRESS_TRY(plan->add_graph(graph));
+  if (options.facts != nullptr) optimize(*plan);
   plan->plan_lifetimes();
+  plan->options_ = Options();
   return plan;
 }
 
@@ -168,6 +170,7 @@ Status GraphPlan::add_node(const Node& node) {
   if (folded) return {};
   for (const Value* output : node.outputs()) {
     step.outputs.push_back(output != nullptr ? new_value(output) : Place{});
+    if (output != nullptr) step.made.emplace_back(output, step.outputs.back());
   }
   steps_.push_back(std::move(step));
   return {};
@@ -177,11 +180,10 @@ Status GraphPlan::add_nested(const Node& node, Step& step) {
   for (const Graph* graph : node.subgraphs()) {
     Nested nested;
     nested.graph = graph;
-    Options options;
+    Options options = options_;
     options.depth = options_.depth + 1;
     options.outer_constant = [this](const Value* value) { return constant(value); };
     PRESS_ASSIGN(nested.plan, create(*graph, options));
-    nested.plan->options_.outer_constant = nullptr;
     for (const Value* value : nested.plan->captures()) {
       PRESS_ASSIGN(const Place place, place_of(*value));
       nested.captured.push_back(place);
@@ -315,12 +317,13 @@ Status GraphPlan::run_step(ExecutionState& state, Step& step, Values& values) {
   StepContext context(state, *this, step, values);
   PRESS_TRY(step.kernel->run(context));
   for (std::size_t i = 0; i < step.outputs.size(); ++i) {
-    if (!step.outputs[i].exists()) continue;
-    const Tensor& made = values[static_cast<std::size_t>(step.outputs[i].index)];
-    if (!made.defined())
+    if (step.outputs[i].exists() && !tensor_at(step.outputs[i], values).defined()) {
       return Error(ErrorCode::kUnsupported, fmt::format("output {} cannot be computed", i));
-    if (state.tap != nullptr && state.watched->contains(step.node->output(i))) {
-      (*state.tap)(*step.node->output(i), made);
+    }
+  }
+  if (state.tap != nullptr) {
+    for (const auto& [value, place] : step.made) {
+      if (state.watched->contains(value)) (*state.tap)(*value, tensor_at(place, values));
     }
   }
   for (const int index : step.last_uses) values[static_cast<std::size_t>(index)] = Tensor();

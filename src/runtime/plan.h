@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "press/ir/graph.h"
+#include "press/ops/operator.h"
 #include "press/support/result.h"
 #include "runtime/buffer_pool.h"
 #include "runtime/kernel.h"
@@ -34,8 +35,12 @@ class GraphPlan {
   /// What the plan of a subgraph needs to know of the plan around it.
   struct Options {
     /// Constants of outer graphs as far as known there; null at the top.
-    std::function<const Tensor*(const Value*)> outer_constant;
+    std::function<const Tensor*(const Value*)> outer_constant = {};
     int depth = 0;
+    /// Facts of the values, where steps may be merged and activations turned; null: node by node.
+    const ShapeTable* facts = nullptr;
+    /// Values that must be computed as they are in the graph, because somebody watches them.
+    const std::unordered_set<const Value*>* kept = nullptr;
   };
 
   /// Picks kernels, computes what depends on constants only, numbers values and plans lifetimes.
@@ -59,6 +64,7 @@ class GraphPlan {
 
  private:
   friend class StepContext;
+  friend class PlanOptimizer;
 
   /// Where a value lives: among the constants of the plan or among the values of a run.
   struct Place {
@@ -81,7 +87,8 @@ class GraphPlan {
     std::vector<Place> inputs;
     std::vector<Place> outputs;
     std::vector<Nested> nested;
-    std::vector<int> last_uses;  // values to let go after the step
+    std::vector<std::pair<const Value*, Place>> made;  // values of the graph that are ready after the step
+    std::vector<int> last_uses;                        // what to let go after the step
   };
 
   using Values = std::vector<Tensor>;

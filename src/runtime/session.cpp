@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
+#include <stdexcept>
 #include <unordered_set>
 
+#include "press/ops/operator.h"
 #include "runtime/kernel_registry.h"
 #include "runtime/parallel.h"
 #include "runtime/plan.h"
@@ -58,10 +61,11 @@ class Session::Plan {
   static Result<std::unique_ptr<Plan>> create(const Graph& graph, const SessionOptions& options) {
     auto plan = std::make_unique<Plan>();
     plan->graph_ = &graph;
+    plan->reference_ = options.reference;
     plan->state_.pool = BufferPool::create();
     plan->state_.threads = std::max(options.threads, 1);
     const ThreadScope scope(plan->state_.threads);
-    PRESS_ASSIGN(plan->steps_, GraphPlan::create(graph, {}));
+    PRESS_ASSIGN(plan->steps_, plan->make_steps(nullptr));
     return plan;
   }
 
@@ -69,20 +73,34 @@ class Session::Plan {
                                   const Tap& tap) {
     const ThreadScope scope(state_.threads);
     PRESS_ASSIGN(const std::vector<Tensor> inputs, checked_inputs(given));
-    const std::unordered_set<const Value*> watched_set(watched.begin(), watched.end());
-    ExecutionState state = state_;
-    if (!watched.empty()) {
-      state.watched = &watched_set;
-      state.tap = &tap;
-      tap_inputs_and_constants(inputs, watched, tap);
+    state_.pool->reset_peak();
+    if (watched.empty()) return steps_->run(state_, inputs, {});
+
+    std::unordered_set<const Value*> wanted(watched.begin(), watched.end());
+    if (watching_steps_ == nullptr || wanted != watched_) {
+      watched_ = std::move(wanted);
+      PRESS_ASSIGN(watching_steps_, make_steps(&watched_));
     }
-    state.pool->reset_peak();
-    return steps_->run(state, inputs, {});
+    ExecutionState state = state_;
+    state.watched = &watched_;
+    state.tap = &tap;
+    tap_inputs_and_constants(inputs, watched, tap);
+    return watching_steps_->run(state, inputs, {});
   }
 
   std::int64_t peak_bytes() const { return state_.pool->peak_bytes(); }
 
  private:
+  /// Steps that compute the values of `kept` as they are in the graph.
+  Result<std::unique_ptr<GraphPlan>> make_steps(const std::unordered_set<const Value*>* kept) const {
+    GraphPlan::Options options;
+    // Shapes only help to optimize: what is wrong with them shows when the graph is run.
+    const Result<ShapeTable> facts = reference_ ? Result<ShapeTable>(ShapeTable()) : infer_shapes(*graph_);
+    if (!reference_ && facts.ok()) options.facts = &*facts;
+    options.kept = kept;
+    return GraphPlan::create(*graph_, options);
+  }
+
   Result<std::vector<Tensor>> checked_inputs(std::span<const Tensor> given) const {
     const std::vector<Value*>& wanted = graph_->inputs();
     if (given.size() != wanted.size()) {
@@ -103,7 +121,7 @@ class Session::Plan {
       if (value->is_graph_input() && value->graph() == graph_) {
         const auto position = std::ranges::find(graph_->inputs(), value) - graph_->inputs().begin();
         tap(*value, inputs[static_cast<std::size_t>(position)]);
-      } else if (const Tensor* constant = steps_->constant(value); constant != nullptr) {
+      } else if (const Tensor* constant = watching_steps_->constant(value); constant != nullptr) {
         tap(*value, *constant);
       }
     }
@@ -111,7 +129,10 @@ class Session::Plan {
 
   const Graph* graph_ = nullptr;
   ExecutionState state_;
+  bool reference_ = false;
   std::unique_ptr<GraphPlan> steps_;
+  std::unordered_set<const Value*> watched_;
+  std::unique_ptr<GraphPlan> watching_steps_;  // nothing merged that is watched
 };
 
 Session::Session(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}

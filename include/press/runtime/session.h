@@ -16,6 +16,9 @@ struct SessionOptions {
   /// Threads within one run(). Callers that have many batches do better with several sessions of one thread
   /// each; the results of a session of one thread do not depend on how many others run beside it.
   int threads = 1;
+  /// Executes node by node, as the operators are defined: nothing fused, integers emulated in float32.
+  /// Slower; for comparison.
+  bool reference = false;
 };
 
 /// Sees an intermediate tensor while a run goes on; the tensor's memory may be reused when the call returns.

@@ -1,9 +1,12 @@
 // Conv and ConvTranspose over oneDNN.
 #include <algorithm>
+#include <cmath>
 
 #include "ops/shapes.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/tail.h"
+#include "runtime/layout.h"
 #include "runtime/onednn.h"
 #include "runtime/shape_cache.h"
 
@@ -18,6 +21,20 @@ class ConvolutionKernel final : public Float32Kernel {
  public:
   explicit ConvolutionKernel(bool transposed) : transposed_(transposed) {}
 
+  Absorption absorb(const Follower& follower) override {
+    if (tail_.activation.kind != onednn::Activation::Kind::kNone) return Absorption::kNo;
+    if (follower.node.is("BatchNormalization")) return absorb_batch_normalization(follower);
+    if (follower.node.is("Add") && !tail_.residual && follower.same_shape) {
+      tail_.residual = true;
+      return Absorption::kWithInput;
+    }
+    tail_.activation = activation_of(follower);
+    return tail_.activation.kind != onednn::Activation::Kind::kNone ? Absorption::kYes : Absorption::kNo;
+  }
+
+  ChannelsLast channels_last() const override { return ChannelsLast::kPrefers; }
+  void use_channels_last() override { layout_ = onednn::Layout::kChannelsLast; }
+
  protected:
   Status run_float32(KernelContext& context) override {
     PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
@@ -27,22 +44,124 @@ class ConvolutionKernel final : public Float32Kernel {
     if (context.input(2) != nullptr) {
       PRESS_ASSIGN(bias, per_channel(context, 2, spec.target[1]));
     }
+    if (!normalizations_.empty()) {
+      PRESS_TRY(fold_normalizations(spec, *weights, bias));
+      weights = &folded_weights_;
+      bias = &folded_bias_;
+    }
+    const bool last = layout_ == onednn::Layout::kChannelsLast;
     spec.bias = bias != nullptr;
-    PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, spec.target));
+    PRESS_ASSIGN(
+        Tensor * target,
+        context.allocate_output(0, DataType::kFloat, last ? to_channels_last(spec.target) : spec.target));
     if (target->size() == 0) return {};
-    const float* bias_data = bias != nullptr ? bias->data<float>().data() : nullptr;
-    if (source->size() == 0 || weights->size() == 0) return fill(*target, bias_data);
+    const Tensor* residual = nullptr;
+    if (tail_.residual) {
+      PRESS_ASSIGN(residual, required(context, context.node().input_count(), DataType::kFloat));
+    }
+    onednn::ConvolutionData data{source->data<float>().data(), weights->data<float>().data(),
+                                 bias != nullptr ? bias->data<float>().data() : nullptr, nullptr,
+                                 target->mutable_data<float>().data()};
+    if (source->size() == 0 || weights->size() == 0) {
+      fill(*target, bias, spec.target[1]);
+      return tail_.apply(*target, residual);
+    }
+    onednn::PackedWeights* kept = context.input_is_constant(1) ? &packed_ : nullptr;
+    if (tail_in_library_ && (residual == nullptr || residual->dims() == target->dims())) {
+      onednn::ConvolutionSpec whole = spec;
+      whole.residual = tail_.residual;
+      whole.activation = tail_.activation;
+      Result<onednn::Convolution*> convolution = primitives_.find(whole, onednn::Convolution::create);
+      if (convolution.ok()) {
+        if (residual != nullptr) data.residual = residual->data<float>().data();
+        return (*convolution)->run(context, data, kept);
+      }
+      if (!tail_.any()) return std::move(convolution).error();
+      tail_in_library_ = false;
+    }
     PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(spec, onednn::Convolution::create));
-    return convolution->run(context, source->data<float>().data(), weights->data<float>().data(),
-                            context.input_is_constant(1) ? &packed_ : nullptr, bias_data,
-                            target->mutable_data<float>().data());
+    PRESS_TRY(convolution->run(context, data, kept));
+    return tail_.apply(*target, residual);
   }
 
  private:
+  /// A normalization with constant parameters, absorbed: y = x · scale + shift for each output channel.
+  struct Normalization {
+    std::vector<float> scale;
+    std::vector<float> shift;
+  };
+
+  /// w' = w·s, b' = b·s + t (the formula of pass fuse_conv_batchnorm, applied to the session's own copy).
+  Absorption absorb_batch_normalization(const Follower& follower) {
+    const Node& node = follower.node;
+    if (tail_.any() || follower.position != 0 || follower.constants.size() != 5) return Absorption::kNo;
+    if (node.int_attribute("training_mode", 0) != 0 || node.int_attribute("spatial", 1) == 0)
+      return Absorption::kNo;
+    for (std::size_t i = 1; i < 5; ++i) {
+      const Tensor* parameter = follower.constants[i];
+      if (parameter == nullptr || parameter->type() != DataType::kFloat || parameter->rank() != 1 ||
+          parameter->size() != follower.constants[1]->size()) {
+        return Absorption::kNo;
+      }
+    }
+    const bool own_constants = follower.own.size() > 1 && follower.own[1] != nullptr &&
+                               follower.own[1]->type() == DataType::kFloat &&
+                               (follower.own.size() < 3 || follower.own[2] != nullptr);
+    if (!own_constants) return Absorption::kNo;
+    const float epsilon = node.float_attribute("epsilon", 1e-5F);
+    Normalization normalization;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(follower.constants[1]->size()); ++c) {
+      const float scale = follower.constants[1]->data<float>()[c] /
+                          std::sqrt(follower.constants[4]->data<float>()[c] + epsilon);
+      normalization.scale.push_back(scale);
+      normalization.shift.push_back(follower.constants[2]->data<float>()[c] -
+                                    follower.constants[3]->data<float>()[c] * scale);
+    }
+    normalizations_.push_back(std::move(normalization));
+    return Absorption::kYes;
+  }
+
+  /// Makes folded_weights_ and folded_bias_, once.
+  Status fold_normalizations(const onednn::ConvolutionSpec& spec, const Tensor& weights, const Tensor* bias) {
+    if (folded_weights_.defined()) return {};
+    const auto channels = static_cast<std::size_t>(spec.target[1]);
+    std::vector<float> scale(channels, 1.0F);
+    std::vector<float> shift(channels, 0.0F);
+    if (bias != nullptr) std::ranges::copy(bias->data<float>(), shift.begin());
+    for (const Normalization& normalization : normalizations_) {
+      if (normalization.scale.size() != channels) {
+        return Error(ErrorCode::kInput,
+                     fmt::format("a batch normalization of {} channels follows {} channels",
+                                 normalization.scale.size(), channels));
+      }
+      for (std::size_t c = 0; c < channels; ++c) {
+        scale[c] *= normalization.scale[c];
+        shift[c] = shift[c] * normalization.scale[c] + normalization.shift[c];
+      }
+    }
+    PRESS_ASSIGN(Tensor folded, Tensor::allocate(DataType::kFloat, weights.dims()));
+    const std::span<const float> in = weights.data<float>();
+    const std::span<float> out = folded.mutable_data<float>();
+    const Dims& dims = weights.dims();
+    const auto inner = static_cast<std::size_t>(product(dims, transposed_ ? 2 : 1));
+    const auto per_group = static_cast<std::size_t>(dims[1]);
+    const auto inputs_per_group = static_cast<std::size_t>(dims[0] / spec.groups);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const std::size_t channel =
+          transposed_ ? i / inner / per_group / inputs_per_group * per_group + i / inner % per_group
+                      : i / inner;
+      out[i] = in[i] * scale[channel];
+    }
+    folded_weights_ = std::move(folded);
+    folded_bias_ = Tensor::of<float>({spec.target[1]}, shift);
+    return {};
+  }
+
   Result<onednn::ConvolutionSpec> describe(const KernelContext& context, const Tensor& source,
                                            const Tensor& weights) const {
     const Node& node = context.node();
-    const Dims& x = source.dims();
+    const bool last = layout_ == onednn::Layout::kChannelsLast && source.rank() >= 3;
+    const Dims x = last ? from_channels_last(source.dims()) : source.dims();
     const Dims& w = weights.dims();
     if (x.size() < 3 || w.size() != x.size()) {
       return Error(ErrorCode::kInput,
@@ -57,6 +176,7 @@ class ConvolutionKernel final : public Float32Kernel {
     }
     onednn::ConvolutionSpec spec;
     spec.transposed = transposed_;
+    spec.layout = layout_;
     spec.groups = node.int_attribute("group", 1);
     const std::int64_t inputs = transposed_ ? w[0] : w[1] * std::max<std::int64_t>(spec.groups, 1);
     if (spec.groups < 1 || w[0] % spec.groups != 0 || x[1] != inputs) {
@@ -99,17 +219,22 @@ class ConvolutionKernel final : public Float32Kernel {
   }
 
   /// The result where there is nothing to sum up.
-  static Status fill(Tensor& target, const float* bias) {
-    const Dims& dims = target.dims();
-    const std::int64_t plane = product(dims, 2);
-    float* out = target.mutable_data<float>().data();
-    for (std::int64_t i = 0; i < dims[0] * dims[1]; ++i) {
-      std::fill_n(out + i * plane, plane, bias != nullptr ? bias[i % dims[1]] : 0.0F);
+  void fill(Tensor& target, const Tensor* bias, std::int64_t channels) const {
+    const std::span<float> out = target.mutable_data<float>();
+    const bool last = layout_ == onednn::Layout::kChannelsLast;
+    const auto plane = static_cast<std::size_t>(last ? 1 : product(target.dims(), 2));
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = bias != nullptr ? bias->data<float>()[i / plane % static_cast<std::size_t>(channels)] : 0.0F;
     }
-    return {};
   }
 
   bool transposed_;
+  onednn::Layout layout_ = onednn::Layout::kPlain;
+  Tail tail_;
+  bool tail_in_library_ = true;
+  std::vector<Normalization> normalizations_;
+  Tensor folded_weights_;
+  Tensor folded_bias_;
   ShapeCache<onednn::ConvolutionSpec, onednn::Convolution> primitives_;
   onednn::PackedWeights packed_;
 };

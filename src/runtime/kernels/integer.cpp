@@ -196,8 +196,8 @@ Status requantize(KernelContext& context, const Accumulated& result, const Tenso
   PRESS_ASSIGN(const Tensor* y_scale, scale_at(context, 6));
   PRESS_ASSIGN(const Tensor* y_zero, required(context, 7));
   if (y_zero->type() != DataType::kUint8 && y_zero->type() != DataType::kInt8) {
-    return Error(ErrorCode::kInput,
-                 fmt::format("the output's zero point should be uint8 or int8, but is {}", name(y_zero->type())));
+    return Error(ErrorCode::kInput, fmt::format("the output's zero point should be uint8 or int8, but is {}",
+                                                name(y_zero->type())));
   }
   PRESS_ASSIGN(const Integers zeros, integers_of(*y_zero));
   if (a_scale.size() != 1 || y_scale->size() != 1 || zeros.size() != 1 ||

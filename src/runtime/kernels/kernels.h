@@ -19,7 +19,8 @@ Factory conv, conv_transpose;
 Factory gemm, mat_mul;
 
 // pooling.cpp
-Function max_pool, average_pool, lp_pool, global_average_pool, global_max_pool, global_lp_pool;
+Factory max_pool, average_pool, global_average_pool;
+Function lp_pool, global_max_pool, global_lp_pool;
 
 // normalization.cpp
 Function batch_normalization, instance_normalization, layer_normalization, lrn, lp_normalization,

@@ -5,6 +5,7 @@
 #include "ops/shapes.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/tail.h"
 #include "runtime/onednn.h"
 #include "runtime/parallel.h"
 #include "runtime/shape_cache.h"
@@ -14,6 +15,12 @@ namespace press::kernels {
 namespace {
 
 using Products = ShapeCache<onednn::MatrixProductSpec, onednn::MatrixProduct>;
+
+Absorption absorb_activation(const Follower& follower, Tail& tail) {
+  if (tail.any()) return Absorption::kNo;
+  tail.activation = activation_of(follower);
+  return tail.any() ? Absorption::kYes : Absorption::kNo;
+}
 
 /// Writes C, broadcast to m x n and scaled by beta, into the output.
 Status write_addend(const Tensor& addend, float beta, std::int64_t m, std::int64_t n, float* out) {
@@ -33,6 +40,9 @@ Status write_addend(const Tensor& addend, float beta, std::int64_t m, std::int64
 }
 
 class GemmKernel final : public Float32Kernel {
+ public:
+  Absorption absorb(const Follower& follower) override { return absorb_activation(follower, tail_); }
+
  protected:
   Status run_float32(KernelContext& context) override {
     const Node& node = context.node();
@@ -57,7 +67,7 @@ class GemmKernel final : public Float32Kernel {
     float* out = target->mutable_data<float>().data();
     const bool bias = c != nullptr && beta == 1.0F && c->size() == n && (c->rank() == 1 || c->dims()[0] == 1);
     if (context.input_is_constant(1) && !transpose_a && alpha == 1.0F && k > 0 && (c == nullptr || bias)) {
-      const onednn::MatrixProductSpec spec{m, n, k, transpose_b, bias};
+      const onednn::MatrixProductSpec spec{m, n, k, transpose_b, bias, tail_.activation};
       PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
       return product->run(context, a->data<float>().data(), b->data<float>().data(), &packed_,
                           bias ? c->data<float>().data() : nullptr, out);
@@ -67,12 +77,16 @@ class GemmKernel final : public Float32Kernel {
     } else {
       std::fill_n(out, m * n, 0.0F);
     }
-    if (k == 0) return {};
-    return onednn::sgemm(transpose_a, transpose_b, m, n, k, alpha, a->data<float>().data(),
-                         transpose_a ? m : k, b->data<float>().data(), transpose_b ? k : n, 1.0F, out, n);
+    if (k > 0) {
+      PRESS_TRY(onednn::sgemm(transpose_a, transpose_b, m, n, k, alpha, a->data<float>().data(),
+                              transpose_a ? m : k, b->data<float>().data(), transpose_b ? k : n, 1.0F, out,
+                              n));
+    }
+    return tail_.apply(*target, nullptr);
   }
 
  private:
+  Tail tail_;
   Products products_;
   onednn::PackedWeights packed_;
 };
@@ -147,6 +161,9 @@ Result<MatMulShape> matmul_shape(const KernelContext& context) {
 }
 
 class FloatMatMulKernel final : public Float32Kernel {
+ public:
+  Tail& tail() { return tail_; }
+
  protected:
   Status run_float32(KernelContext& context) override {
     PRESS_ASSIGN(const MatMulShape shape, matmul_shape(context));
@@ -159,19 +176,21 @@ class FloatMatMulKernel final : public Float32Kernel {
     float* out = target->mutable_data<float>().data();
     if (shape.k == 0) {
       std::fill_n(out, target->size(), 0.0F);
-      return {};
+      return tail_.apply(*target, nullptr);
     }
     if (b->rank() <= 2) {  // one right-hand matrix: all rows of A at once
       const std::int64_t rows = product(shape.batch) * shape.m;
       if (context.input_is_constant(1)) {
-        const onednn::MatrixProductSpec spec{rows, shape.n, shape.k, false, false};
+        const onednn::MatrixProductSpec spec{rows, shape.n, shape.k, false, false, tail_.activation};
         PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
         return product->run(context, a_data, b_data, &packed_, nullptr, out);
       }
-      return onednn::sgemm(false, false, rows, shape.n, shape.k, 1.0F, a_data, shape.k, b_data, shape.n, 0.0F,
-                           out, shape.n);
+      PRESS_TRY(onednn::sgemm(false, false, rows, shape.n, shape.k, 1.0F, a_data, shape.k, b_data, shape.n,
+                              0.0F, out, shape.n));
+    } else {
+      PRESS_TRY(multiply_batches(context, shape, a_data, b_data, out));
     }
-    return multiply_batches(context, shape, a_data, b_data, out);
+    return tail_.apply(*target, nullptr);
   }
 
  private:
@@ -196,12 +215,19 @@ class FloatMatMulKernel final : public Float32Kernel {
     return {};
   }
 
+  Tail tail_;
   Products products_;
   onednn::PackedWeights packed_;
 };
 
 class MatMulKernel final : public Kernel {
  public:
+  Absorption absorb(const Follower& follower) override {
+    const bool floats =
+        follower.own.size() > 1 && follower.own[1] != nullptr && is_floating_point(follower.own[1]->type());
+    return floats ? absorb_activation(follower, floats_.tail()) : Absorption::kNo;
+  }
+
   Status run(KernelContext& context) override {
     PRESS_ASSIGN(const Tensor* a, required(context, 0));
     if (is_floating_point(a->type())) return floats_.run(context);

@@ -7,6 +7,7 @@
 #include "ops/shapes.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/layout.h"
 #include "runtime/parallel.h"
 
 namespace press::kernels {
@@ -32,17 +33,17 @@ struct Pooling {
   std::int64_t output_plane() const { return output[0] * output[1] * output[2]; }
 };
 
-Status check_rank(const Tensor& source) {
-  if (source.rank() >= 3 && source.rank() <= 2 + kAxes) return {};
-  return Error(source.rank() < 3 ? ErrorCode::kInput : ErrorCode::kUnsupported,
+Status check_rank(const Dims& dims) {
+  if (dims.size() >= 3 && dims.size() <= 2 + kAxes) return {};
+  return Error(dims.size() < 3 ? ErrorCode::kInput : ErrorCode::kUnsupported,
                fmt::format("the input should have a batch, a channel and 1 to 3 spatial dims, but is {}",
-                           to_string(source.dims())));
+                           to_string(dims)));
 }
 
-Result<Pooling> describe(const Node& node, const Tensor& source) {
-  PRESS_TRY(check_rank(source));
+/// `dims` are N, C, spatial.
+Result<Pooling> describe(const Node& node, const Dims& dims) {
+  PRESS_TRY(check_rank(dims));
   PRESS_ASSIGN(const Window window, read_window(node, std::nullopt));
-  const Dims& dims = source.dims();
   if (window.rank() + 2 != dims.size()) {
     return Error(ErrorCode::kInput, fmt::format("kernel_shape has {} entries, but the input is {}",
                                                 window.rank(), to_string(dims)));
@@ -121,6 +122,11 @@ void for_each_element(const Pooling& pooling, const Reach& z, const Reach& y, co
   }
 }
 
+/// The divisor of an average.
+std::int64_t window_count(bool include_pad, const Reach& z, const Reach& y, const Reach& x) {
+  return include_pad ? z.padded_count * y.padded_count * x.padded_count : z.count * y.count * x.count;
+}
+
 template <typename T>
 Status max_pool_of(KernelContext& context, const Tensor& source, const Pooling& pooling) {
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, source.type(), pooling.target));
@@ -158,13 +164,7 @@ Status max_pool_of(KernelContext& context, const Tensor& source, const Pooling& 
   return {};
 }
 
-Status max_pool_in_float32(KernelContext& context) {
-  PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
-  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), *source));
-  return max_pool_of<float>(context, *source, pooling);
-}
-
-/// Four sums side by side, then together: fast, and closer to the exact sum than one after the other.
+/// Sums side by side, then together: fast, and closer to the exact sum than one after the other.
 float sum(const float* values, std::int64_t count) {
   std::array<float, 16> lanes{};
   std::int64_t i = 0;
@@ -185,17 +185,17 @@ struct GlobalPooling {
   Dims target;
 };
 
-Result<GlobalPooling> describe_global(const Tensor& source) {
-  if (source.rank() < 2) {
-    return Error(ErrorCode::kInput, fmt::format("the input should have a batch and a channel dim, but is {}",
-                                                to_string(source.dims())));
+Result<GlobalPooling> describe_global(const Dims& dims) {
+  if (dims.size() < 2) {
+    return Error(ErrorCode::kInput,
+                 fmt::format("the input should have a batch and a channel dim, but is {}", to_string(dims)));
   }
   GlobalPooling pooling;
-  pooling.target.assign(source.rank(), 1);
-  pooling.target[0] = source.dims()[0];
-  pooling.target[1] = source.dims()[1];
-  pooling.planes = product(source.dims(), 0, 2);
-  pooling.plane = product(source.dims(), 2);
+  pooling.target.assign(dims.size(), 1);
+  pooling.target[0] = dims[0];
+  pooling.target[1] = dims[1];
+  pooling.planes = product(dims, 0, 2);
+  pooling.plane = product(dims, 2);
   if (pooling.plane == 0) return Error(ErrorCode::kInput, "the input has an empty spatial dim");
   return pooling;
 }
@@ -203,7 +203,7 @@ Result<GlobalPooling> describe_global(const Tensor& source) {
 template <typename Body>
 Status pool_globally(KernelContext& context, const Body& reduce) {
   PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
-  PRESS_ASSIGN(const GlobalPooling pooling, describe_global(*source));
+  PRESS_ASSIGN(const GlobalPooling pooling, describe_global(source->dims()));
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, pooling.target));
   const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
@@ -226,31 +226,113 @@ double root(double value, std::int64_t p) {
   return p == 1 ? value : p == 2 ? std::sqrt(value) : std::pow(value, 1.0 / static_cast<double>(p));
 }
 
-}  // namespace
+// -- channels last
+// -----------------------------------------------------------------------------------------------
 
-Status max_pool(KernelContext& context) {
-  PRESS_ASSIGN(const Tensor* source, required(context, 0));
-  if (source->type() == DataType::kFloat16 || source->type() == DataType::kBFloat16) {
-    return FunctionKernel<Float32Kernel>(max_pool_in_float32).run(context);
-  }
-  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), *source));
-  switch (source->type()) {
-    case DataType::kFloat:
-      return max_pool_of<float>(context, *source, pooling);
-    case DataType::kDouble:
-      return max_pool_of<double>(context, *source, pooling);
-    case DataType::kInt8:
-      return max_pool_of<std::int8_t>(context, *source, pooling);
-    case DataType::kUint8:
-      return max_pool_of<std::uint8_t>(context, *source, pooling);
-    default:
-      return Error(ErrorCode::kUnsupported, fmt::format("{} cannot be pooled", name(source->type())));
-  }
+/// Calls `window(input of the sample, output element, reaches)` for every window of every sample; inputs and
+/// outputs are rows of `channels` elements.
+template <typename Body>
+void for_each_row_window(int threads, const Pooling& pooling, std::int64_t samples, const Body& window) {
+  const std::int64_t rows = pooling.output[0] * pooling.output[1];
+  parallel_for(threads, samples * rows, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Reach z = reach(pooling, 0, i % rows / pooling.output[1]);
+      const Reach y = reach(pooling, 1, i % pooling.output[1]);
+      for (std::int64_t j = 0; j < pooling.output[2]; ++j) {
+        window(i / rows * pooling.input_plane(), i * pooling.output[2] + j, z, y, reach(pooling, 2, j));
+      }
+    }
+  });
 }
 
-Status average_pool(KernelContext& context) {
+/// Dims of an input with channels last, as N, C, spatial.
+Result<Dims> plain_dims(const Tensor& source) {
+  if (source.rank() < 3) return check_rank(source.dims()).error();
+  return from_channels_last(source.dims());
+}
+
+template <typename T>
+Status max_pool_rows(KernelContext& context, const Tensor& source) {
+  PRESS_ASSIGN(const Dims dims, plain_dims(source));
+  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), dims));
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, source.type(), to_channels_last(pooling.target)));
+  const std::int64_t channels = dims[1];
+  const T* in = source.data<T>().data();
+  T* out = target->mutable_data<T>().data();
+  for_each_row_window(
+      context.threads(), pooling, dims[0],
+      [&](std::int64_t sample, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
+        T* best = out + index * channels;
+        std::fill_n(best, channels,
+                    std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                         : std::numeric_limits<T>::lowest());
+        for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
+          const T* row = in + (sample + offset) * channels;
+          for (std::int64_t c = 0; c < channels; ++c) best[c] = row[c] > best[c] ? row[c] : best[c];
+        });
+      });
+  return {};
+}
+
+Status average_pool_rows(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
-  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), *source));
+  PRESS_ASSIGN(const Dims dims, plain_dims(*source));
+  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), dims));
+  PRESS_ASSIGN(Tensor * target,
+               context.allocate_output(0, DataType::kFloat, to_channels_last(pooling.target)));
+  const bool include_pad = context.node().int_attribute("count_include_pad", 0) != 0;
+  const std::int64_t channels = dims[1];
+  const float* in = source->data<float>().data();
+  float* out = target->mutable_data<float>().data();
+  for_each_row_window(
+      context.threads(), pooling, dims[0],
+      [&](std::int64_t sample, std::int64_t index, const Reach& z, const Reach& y, const Reach& x) {
+        float* total = out + index * channels;
+        std::fill_n(total, channels, 0.0F);
+        for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
+          const float* row = in + (sample + offset) * channels;
+          for (std::int64_t c = 0; c < channels; ++c) total[c] += row[c];
+        });
+        const std::int64_t count = window_count(include_pad, z, y, x);
+        if (count == 0) return;
+        const auto divisor = static_cast<float>(count);
+        for (std::int64_t c = 0; c < channels; ++c) total[c] /= divisor;
+      });
+  return {};
+}
+
+Status global_average_pool_rows(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
+  PRESS_ASSIGN(const Dims dims, plain_dims(*source));
+  PRESS_ASSIGN(const GlobalPooling pooling, describe_global(dims));
+  PRESS_ASSIGN(Tensor * target,
+               context.allocate_output(0, DataType::kFloat, to_channels_last(pooling.target)));
+  const std::int64_t channels = dims[1];
+  const float* in = source->data<float>().data();
+  float* out = target->mutable_data<float>().data();
+  parallel_for(context.threads(), dims[0], 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> total(static_cast<std::size_t>(channels));
+    for (std::int64_t sample = begin; sample < end; ++sample) {
+      std::ranges::fill(total, 0.0);
+      for (std::int64_t i = 0; i < pooling.plane; ++i) {
+        const float* row = in + (sample * pooling.plane + i) * channels;
+        for (std::int64_t c = 0; c < channels; ++c) total[static_cast<std::size_t>(c)] += row[c];
+      }
+      for (std::int64_t c = 0; c < channels; ++c) {
+        out[sample * channels + c] =
+            static_cast<float>(total[static_cast<std::size_t>(c)] / static_cast<double>(pooling.plane));
+      }
+    }
+  });
+  return {};
+}
+
+// -- channels second
+// ---------------------------------------------------------------------------------------------
+
+Status average_pool_planes(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
+  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), source->dims()));
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, pooling.target));
   const bool include_pad = context.node().int_attribute("count_include_pad", 0) != 0;
   const float* in = source->data<float>().data();
@@ -261,16 +343,78 @@ Status average_pool(KernelContext& context) {
         const float* data = in + plane * pooling.input_plane();
         float total = 0;
         for_each_element(pooling, z, y, x, [&](std::int64_t offset) { total += data[offset]; });
-        const std::int64_t count =
-            include_pad ? z.padded_count * y.padded_count * x.padded_count : z.count * y.count * x.count;
+        const std::int64_t count = window_count(include_pad, z, y, x);
         out[index] = count > 0 ? total / static_cast<float>(count) : 0.0F;
       });
   return {};
 }
 
+Status global_average_pool_planes(KernelContext& context) {
+  return pool_globally(context, [](const float* values, std::int64_t count) {
+    return sum(values, count) / static_cast<float>(count);
+  });
+}
+
+/// A pooling in float32 with a function for each layout.
+class FloatPooling final : public Float32Kernel {
+ public:
+  FloatPooling(KernelFunction planes, KernelFunction rows) : planes_(planes), rows_(rows) {}
+  ChannelsLast channels_last() const override { return ChannelsLast::kAccepts; }
+  void use_channels_last() override { last_ = true; }
+
+ protected:
+  Status run_float32(KernelContext& context) override { return last_ ? rows_(context) : planes_(context); }
+
+ private:
+  KernelFunction planes_;
+  KernelFunction rows_;
+  bool last_ = false;
+};
+
+/// The types that are not widened to float32.
+template <typename Body>
+Status max_pool_by_type(const Tensor& source, const Body& body) {
+  switch (source.type()) {
+    case DataType::kFloat:
+      return body.template operator()<float>();
+    case DataType::kInt8:
+      return body.template operator()<std::int8_t>();
+    case DataType::kUint8:
+      return body.template operator()<std::uint8_t>();
+    default:
+      return Error(ErrorCode::kUnsupported, fmt::format("{} cannot be pooled", name(source.type())));
+  }
+}
+
+Status max_pool_planes(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* source, required(context, 0));
+  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), source->dims()));
+  return max_pool_by_type(*source, [&]<typename T>() { return max_pool_of<T>(context, *source, pooling); });
+}
+
+Status max_pool_last(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* source, required(context, 0));
+  return max_pool_by_type(*source, [&]<typename T>() { return max_pool_rows<T>(context, *source); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> max_pool(const Node& /*node*/) {
+  return std::unique_ptr<Kernel>(std::make_unique<FloatPooling>(max_pool_planes, max_pool_last));
+}
+
+Result<std::unique_ptr<Kernel>> average_pool(const Node& /*node*/) {
+  return std::unique_ptr<Kernel>(std::make_unique<FloatPooling>(average_pool_planes, average_pool_rows));
+}
+
+Result<std::unique_ptr<Kernel>> global_average_pool(const Node& /*node*/) {
+  return std::unique_ptr<Kernel>(
+      std::make_unique<FloatPooling>(global_average_pool_planes, global_average_pool_rows));
+}
+
 Status lp_pool(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
-  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), *source));
+  PRESS_ASSIGN(const Pooling pooling, describe(context.node(), source->dims()));
   PRESS_ASSIGN(const std::int64_t p, norm_order(context.node()));
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, pooling.target));
   const float* in = source->data<float>().data();
@@ -286,12 +430,6 @@ Status lp_pool(KernelContext& context) {
         out[index] = static_cast<float>(root(total, p));
       });
   return {};
-}
-
-Status global_average_pool(KernelContext& context) {
-  return pool_globally(context, [](const float* values, std::int64_t count) {
-    return sum(values, count) / static_cast<float>(count);
-  });
 }
 
 Status global_max_pool(KernelContext& context) {
