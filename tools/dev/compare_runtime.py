@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """For developers: runs models here and in ONNX Runtime on the same seeded inputs and prints the largest difference.
 
-    compare_with_onnxruntime.py RUN_MODEL MODEL... [--dim NAME=VALUE]... [--batch N] [--time] [--threads N]
+    compare_runtime.py RUN_MODEL MODEL... [--dim NAME=VALUE]... [--batch N] [--time] [--threads N]
 
 RUN_MODEL is the program of tools/dev/run_model.cpp. Open dims are 1 unless --dim says otherwise; --batch sets an open
 first dim. The difference is relative to the largest value of the output.
