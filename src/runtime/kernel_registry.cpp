@@ -53,9 +53,9 @@ Result<std::unique_ptr<Kernel>> make_kernel(const Node& node) {
     const std::int64_t opset = node.graph() != nullptr ? node.graph()->opset(node.domain()) : 0;
     return Error(
         ErrorCode::kUnsupported,
-        fmt::format("cannot execute operator '{}' of domain '{}' (opset {}), which node '{}' needs; every "
-                    "verb that needs no execution still works",
-                    node.op_type(), domain, opset, node.label()));
+        fmt::format("cannot execute operator '{}' of domain '{}' (opset {}); every verb that needs no "
+                    "execution still works",
+                    node.op_type(), domain, opset));
   }
   if (binding->factory != nullptr) return binding->factory(node);
   return std::unique_ptr<Kernel>(std::make_unique<FunctionKernel<Kernel>>(binding->function));

@@ -17,7 +17,7 @@ constexpr int kMaxDepth = 64;  // of subgraphs in subgraphs
 constexpr std::int64_t kFoldGrowth = std::int64_t{1} << 20;
 
 std::string step_name(const Node& node) {
-  return fmt::format("node '{}' ({})", node.label(), node.op_type());
+  return "node " + node.label();
 }
 
 }  // namespace
@@ -132,7 +132,9 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Node& node) {
   }
   PRESS_ASSIGN(step.kernel, make_kernel(node).with_context(step_name(node)));
   for (std::size_t i = 0; i < node.output_count(); ++i) {
-    step.outputs.push_back(node.output(i) != nullptr ? plan->new_value(nullptr) : Place{});
+    const Value* output = node.output(i);
+    const bool wanted = output != nullptr && (i == 0 || !output->uses().empty());
+    step.outputs.push_back(wanted ? plan->new_value(nullptr) : Place{});
   }
   plan->outputs_ = step.outputs;
   plan->steps_.push_back(std::move(step));
@@ -169,8 +171,10 @@ Status GraphPlan::add_node(const Node& node) {
   PRESS_ASSIGN(const bool folded, fold(step));
   if (folded) return {};
   for (const Value* output : node.outputs()) {
-    step.outputs.push_back(output != nullptr ? new_value(output) : Place{});
-    if (output != nullptr) step.made.emplace_back(output, step.outputs.back());
+    const bool kept = options_.kept != nullptr && options_.kept->contains(output);
+    const bool wanted = output != nullptr && (output == node.output(0) || kept || !output->uses().empty());
+    step.outputs.push_back(wanted ? new_value(output) : Place{});
+    if (wanted) step.made.emplace_back(output, step.outputs.back());
   }
   steps_.push_back(std::move(step));
   return {};

@@ -41,7 +41,8 @@ class ConvolutionKernel final : public Float32Kernel {
     PRESS_ASSIGN(const Tensor* weights, required(context, 1, DataType::kFloat));
     PRESS_ASSIGN(onednn::ConvolutionSpec spec, describe(context, *source, *weights));
     const Tensor* bias = nullptr;
-    if (context.input(2) != nullptr) {
+    if (context.node().input_count() > 2 &&
+        context.input(2) != nullptr) {  // behind the node's own: the residual
       PRESS_ASSIGN(bias, per_channel(context, 2, spec.target[1]));
     }
     if (!normalizations_.empty()) {
