@@ -86,12 +86,15 @@ std::optional<Tensor> known_tensor(const ValueFacts& facts) {
 
 class Folder {
  public:
-  Folder(std::int64_t max_bytes, PassOutcome& outcome) : max_bytes_(max_bytes), outcome_(outcome) {}
+  Folder(std::int64_t max_bytes, bool in_subgraphs, PassOutcome& outcome)
+      : max_bytes_(max_bytes), in_subgraphs_(in_subgraphs), outcome_(outcome) {}
 
   /// `shapes`: facts of the graph's values where they may be relied on, else null.
   void fold(Graph& graph, const ShapeTable* shapes) {
     for (Node* node : graph.nodes_snapshot()) {
-      for (Graph* inner : node->subgraphs()) fold(*inner, nullptr);
+      if (in_subgraphs_) {
+        for (Graph* inner : node->subgraphs()) fold(*inner, nullptr);
+      }
       fold(graph, *node, shapes);
     }
   }
@@ -188,6 +191,7 @@ class Folder {
   }
 
   std::int64_t max_bytes_;
+  bool in_subgraphs_;
   std::int64_t grown_ = 0;
   PassOutcome& outcome_;
 };
@@ -198,7 +202,8 @@ Result<PassOutcome> fold_constants(Model& model, const PassContext& context) {
   PassOutcome outcome;
   auto shapes = infer_shapes(*model.graph);
   if (!shapes.ok()) outcome.notes.push_back("shapes are not used: " + shapes.error().message());
-  Folder(context.fold.max_bytes, outcome).fold(*model.graph, shapes.ok() ? &*shapes : nullptr);
+  const bool in_subgraphs = model.ir_version >= 4;
+  Folder(context.fold.max_bytes, in_subgraphs, outcome).fold(*model.graph, shapes.ok() ? &*shapes : nullptr);
   return outcome;
 }
 

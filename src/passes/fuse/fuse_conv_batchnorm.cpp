@@ -237,25 +237,29 @@ class Fusion {
   void rewrite(Tensor weight, Tensor bias) {
     Node& node = *linear_.node;
     Graph& graph = *node.graph();
-    set_constant_input(node, static_cast<std::size_t>(traits(node).weight_input), std::move(weight), {});
+    const auto weight_input = static_cast<std::size_t>(traits(node).weight_input);
+    // Where the weight stands there may be constants; a subgraph, before IR version 4, can have none.
+    Graph& home = *node.input(weight_input)->graph();
+    set_constant_input(home, node, weight_input, std::move(weight), {});
     if (node.is("MatMul")) node.set_op_type("Gemm");
     node.remove_attribute("beta");
-    set_constant_input(node, static_cast<std::size_t>(traits(node).bias_input), std::move(bias),
+    set_constant_input(home, node, static_cast<std::size_t>(traits(node).bias_input), std::move(bias),
                        fmt::format("{}.bias", selection_name(node)));
     graph.replace_all_uses(norm_.output(), norm_.input(0));
     graph.erase(&norm_);
   }
 
-  /// The constant itself changes where this node alone uses it; otherwise the node gets one of its own.
-  static void set_constant_input(Node& node, std::size_t index, Tensor tensor, std::string_view new_name) {
+  /// The constant itself changes where this node alone uses it; otherwise the node gets one of its own, in
+  /// `home`.
+  static void set_constant_input(Graph& home, Node& node, std::size_t index, Tensor tensor,
+                                 std::string_view new_name) {
     Value* old = node.input(index);
     if (old != nullptr && old->has_one_use()) {
       old->set_constant(std::move(tensor));
       return;
     }
-    Graph& graph = *node.graph();
     const std::string stem(old != nullptr ? old->name() : new_name);
-    node.graph()->set_input(&node, index, graph.add_constant(std::move(tensor), graph.fresh_name(stem)));
+    node.graph()->set_input(&node, index, home.add_constant(std::move(tensor), home.fresh_name(stem)));
   }
 
   Node& norm_;

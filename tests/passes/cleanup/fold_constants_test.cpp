@@ -153,5 +153,17 @@ TEST(FoldConstants, FoldsInsideSubgraphs) {
   EXPECT_EQ(run.after.graph->constants().size(), 0U);
 }
 
+TEST(FoldConstants, LeavesSubgraphsOfOldFilesAlone) {
+  expect_declines(kPass, R"(
+    <ir_version: 3, opset_import: ["" : 8]>
+    agraph (bool c, float[2] x) => (float[2] y) {
+      y = If (c) <
+        then_branch = then_graph () => (float[2] a) { k = Constant<value = float[2] {3, 4}>() a = Add(x, k) },
+        else_branch = else_graph () => (float[2] b) { b = Abs(x) }
+      >
+    })",
+                  std::nullopt, {.executable = false});
+}
+
 }  // namespace
 }  // namespace press::test
