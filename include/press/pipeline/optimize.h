@@ -1,0 +1,69 @@
+// The whole way of one model: a recipe becomes ordered passes, which run over the model, with calibration in
+// between.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "press/calibrate/batch_reader.h"
+#include "press/ir/graph.h"
+#include "press/pipeline/pass_manager.h"
+#include "press/pipeline/progress.h"
+#include "press/pipeline/recipe.h"
+#include "press/support/result.h"
+
+namespace press {
+
+/// The size of a model in every sense; see model_facts.h for what the counts mean.
+struct ModelSize {
+  std::int64_t bytes = 0;  // of its file, weights inside
+  std::int64_t nodes = 0;
+  std::int64_t parameters = 0;
+  std::int64_t weights = 0;
+  std::int64_t zero_weights = 0;
+  std::int64_t macs = 0;
+};
+
+struct CalibrationReport {
+  std::string path;
+  std::int64_t samples = 0;
+  std::vector<SkippedSample> skipped;
+  std::string preprocess;  // one line; "" for tensors
+  double seconds = 0;
+};
+
+struct OptimizeReport {
+  std::vector<PassReport> passes;
+  ModelSize before;
+  ModelSize after;
+  std::optional<CalibrationReport> calibration;
+  std::vector<std::string>
+      warnings;  // what the user should know: larger than before, nothing pruned, raw pixels
+};
+
+struct OptimizeOptions {
+  int threads = 1;  // of calibration; the result does not depend on it
+  Progress progress;
+  /// Writes what was done into the model's metadata (metadata_props), so that the file tells where it comes
+  /// from.
+  bool stamp = false;
+};
+
+/// Samples that calibration takes where the recipe gives no limit.
+inline constexpr std::int64_t kCalibrationSamples = 200;
+
+/// Cleanup always runs; then fusing, pruning, calibration and quantization, as far as the recipe asks for
+/// them. A recipe that asks for nothing cleans up and fuses. Errors: kUsage where the recipe does not fit
+/// together (int8 without calibration samples); those of the passes, of reading samples and of running the
+/// model; the model is then of no further use.
+Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const OptimizeOptions& options = {});
+
+/// As JSON: `"schema": 1`, see docs/usage.md.
+std::string to_json(const OptimizeReport& report);
+
+/// A few lines for people: what each pass did, and sizes before and after.
+std::string summary(const OptimizeReport& report, bool verbose);
+
+}  // namespace press

@@ -1,0 +1,253 @@
+// The list of options: one entry each, in the order of the help texts.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <charconv>
+
+#include "press/numeric/observer.h"
+#include "press/pipeline/recipe.h"
+#include "press/support/suggest.h"
+
+namespace press {
+namespace {
+
+Error not_allowed(std::string message) {
+  return Error(ErrorCode::kUsage, std::move(message));
+}
+
+const std::string& text(const OptionValue& value) {
+  return std::get<std::string>(value);
+}
+
+/// One of a few words.
+template <typename T, std::size_t N>
+Result<T> choice(const OptionValue& value, const std::array<std::pair<std::string_view, T>, N>& choices) {
+  std::vector<std::string_view> words;
+  for (const auto& [word, meaning] : choices) {
+    if (word == text(value)) return meaning;
+    words.push_back(word);
+  }
+  return not_allowed(fmt::format("'{}' is none of {}{}", text(value), fmt::join(words, ", "),
+                                 did_you_mean(text(value), words)));
+}
+
+/// One of observers.def.
+Result<Observer> observer(const OptionValue& value) {
+  if (const ObserverInfo* found = find_observer(text(value)); found != nullptr) return found->observer;
+  std::vector<std::string_view> words;
+  for (const ObserverInfo& known : all_observers()) words.push_back(known.name);
+  return not_allowed(fmt::format("'{}' is none of {}{}", text(value), fmt::join(words, ", "),
+                                 did_you_mean(text(value), words)));
+}
+
+Result<double> number_within(const OptionValue& value, double low, double high) {
+  const double number = std::get<double>(value);
+  if (number >= low && number <= high) return number;
+  return not_allowed(fmt::format("{} is not between {} and {}", number, low, high));
+}
+
+Result<std::int64_t> integer_from(const OptionValue& value, std::int64_t low, std::int64_t high) {
+  const std::int64_t number = std::get<std::int64_t>(value);
+  if (number >= low && number <= high) return number;
+  return not_allowed(fmt::format("{} is not between {} and {}", number, low, high));
+}
+
+/// "224" or "224x192" (height x width) as one or two extents.
+Result<std::vector<int>> extents(std::string_view word) {
+  constexpr int kLargest = 1 << 16;
+  std::vector<int> sizes;
+  const char* at = word.data();
+  const char* end = word.data() + word.size();
+  while (sizes.size() < 2) {
+    int size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    if (error != std::errc() || size < 1 || size > kLargest) break;
+    sizes.push_back(size);
+    if (next == end) return sizes;
+    if (*next != 'x') break;
+    at = next + 1;
+  }
+  return not_allowed(fmt::format("'{}' is no size; give PIXELS or HEIGHTxWIDTH, as 224 or 224x192", word));
+}
+
+Status set_resize(Recipe& recipe, const OptionValue& value) {
+  PreprocessOptions& steps = recipe.calibration.preprocess;
+  if (text(value) == "none") {
+    steps.resize = std::monostate();
+    return {};
+  }
+  PRESS_ASSIGN(const std::vector<int> sizes, extents(text(value)));
+  if (sizes.size() == 1) {
+    steps.resize = ShorterSide{sizes[0]};
+  } else {
+    steps.resize = ImageSize{sizes[0], sizes[1]};
+  }
+  return {};
+}
+
+Status set_crop(Recipe& recipe, const OptionValue& value) {
+  PRESS_ASSIGN(const std::vector<int> sizes, extents(text(value)));
+  recipe.calibration.preprocess.crop = ImageSize{sizes.front(), sizes.back()};
+  return {};
+}
+
+Status set_channels(Recipe& recipe, const OptionValue& value) {
+  PreprocessOptions& steps = recipe.calibration.preprocess;
+  using Kind = std::pair<Channels, ChannelOrder>;
+  static constexpr std::array<std::pair<std::string_view, Kind>, 4> kChoices{{
+      {"rgb", {Channels::kRgb, ChannelOrder::kRgb}},
+      {"bgr", {Channels::kRgb, ChannelOrder::kBgr}},
+      {"grey", {Channels::kGrey, ChannelOrder::kRgb}},
+      {"rgba", {Channels::kRgba, ChannelOrder::kRgb}},
+  }};
+  PRESS_ASSIGN(const Kind kind, choice(value, kChoices));
+  steps.channels = kind.first;
+  steps.order = kind.second;
+  return {};
+}
+
+constexpr std::array<std::pair<std::string_view, bool>, 2> kPruneMethods{
+    {{"magnitude", true}, {"none", false}}};
+constexpr std::array<std::pair<std::string_view, PruneScope>, 2> kPruneScopes{
+    {{"global", PruneScope::kGlobal}, {"local", PruneScope::kLocal}}};
+constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
+    {{"int8", Precision::kInt8}, {"fp16", Precision::kFp16}, {"none", Precision::kAsIs}}};
+constexpr std::array<std::pair<std::string_view, DataType>, 2> kActivationTypes{
+    {{"uint8", DataType::kUint8}, {"int8", DataType::kInt8}}};
+constexpr std::array<std::pair<std::string_view, Interpolation>, 3> kInterpolations{
+    {{"nearest", Interpolation::kNearest},
+     {"bilinear", Interpolation::kBilinear},
+     {"bicubic", Interpolation::kBicubic}}};
+constexpr std::array<std::pair<std::string_view, Layout>, 2> kLayouts{
+    {{"nchw", Layout::kNchw}, {"nhwc", Layout::kNhwc}}};
+
+constexpr std::int64_t kMany = std::int64_t{1} << 40;
+
+/// A setter that assigns the checked value of `read` (of `value`) to a place in `recipe`.
+#define PRESS_SET(place, read)                             \
+  [](Recipe& recipe, const OptionValue& value) -> Status { \
+    PRESS_ASSIGN(recipe.place, read);                      \
+    return {};                                             \
+  }
+/// The same where any value of the right type will do.
+#define PRESS_STORE(place, type)                           \
+  [](Recipe& recipe, const OptionValue& value) -> Status { \
+    recipe.place = std::get<type>(value);                  \
+    return {};                                             \
+  }
+
+using Words = std::vector<std::string>;
+using Numbers = std::vector<double>;
+
+constexpr RecipeOption kOptions[] = {
+    {"fuse", "--fuse", OptionKind::kSwitch, "", "false",
+     "fold batch normalization into the layer before it; outputs differ by rounding only",
+     PRESS_STORE(fuse, bool)},
+
+    {"prune.method", "--prune", OptionKind::kText, "METHOD", "none",
+     "set weights to zero: magnitude (the smallest ones) or none",
+     PRESS_SET(prune, choice(value, kPruneMethods))},
+    {"prune.sparsity", "--sparsity", OptionKind::kNumber, "SHARE", "0.5",
+     "share of the weights that become zero, 0 to 1",
+     PRESS_SET(prune_options.sparsity, number_within(value, 0, 1))},
+    {"prune.scope", "--scope", OptionKind::kText, "SCOPE", "global",
+     "one threshold for the whole network (global) or one a layer (local)",
+     PRESS_SET(prune_options.scope, choice(value, kPruneScopes))},
+    {"prune.biases", "--prune-biases", OptionKind::kSwitch, "", "false", "prune biases as well",
+     PRESS_STORE(prune_options.biases, bool)},
+    {"prune.include", "", OptionKind::kTexts, "", "all", "regular expressions of node names to prune",
+     PRESS_STORE(prune_options.nodes.include, Words)},
+    {"prune.exclude", "", OptionKind::kTexts, "", "none", "regular expressions of node names not to prune",
+     PRESS_STORE(prune_options.nodes.exclude, Words)},
+
+    {"quantize.type", "--quantize", OptionKind::kText, "TYPE", "none",
+     "int8 (weights and activations, needs calibration images), fp16, or none",
+     PRESS_SET(precision, choice(value, kPrecisions))},
+    {"quantize.activations", "--activations", OptionKind::kText, "TYPE", "uint8",
+     "int8 only: type of activations, uint8 or int8",
+     PRESS_SET(quantize_options.activation_type, choice(value, kActivationTypes))},
+    {"quantize.per-channel", "--per-channel", OptionKind::kSwitch, "", "true",
+     "int8 only: a scale for each output channel of a weight",
+     PRESS_STORE(quantize_options.per_channel, bool)},
+    {"quantize.observer", "--observer", OptionKind::kText, "NAME", "minmax",
+     "int8 only: ranges of activations from their extremes (minmax) or without outliers (percentile)",
+     PRESS_SET(quantize_options.observer, observer(value))},
+    {"quantize.percentile", "--percentile", OptionKind::kNumber, "PERCENT", "99.99",
+     "percent of the values that stay within the range of the percentile observer",
+     PRESS_SET(quantize_options.percentile, number_within(value, 50, 100))},
+    {"quantize.keep-io", "--keep-io", OptionKind::kSwitch, "", "true",
+     "fp16 only: inputs and outputs of the network stay float32", PRESS_STORE(fp16_options.keep_io, bool)},
+    {"quantize.include", "", OptionKind::kTexts, "", "all", "regular expressions of node names to quantize",
+     PRESS_STORE(quantize_options.nodes.include, Words)},
+    {"quantize.exclude", "", OptionKind::kTexts, "", "none",
+     "regular expressions of node names not to quantize", PRESS_STORE(quantize_options.nodes.exclude, Words)},
+
+    {"nodes.include", "--include", OptionKind::kTexts, "REGEX", "all",
+     "prune and quantize only nodes whose names match; may be repeated", PRESS_STORE(nodes.include, Words)},
+    {"nodes.exclude", "--exclude", OptionKind::kTexts, "REGEX", "none",
+     "leave nodes alone whose names match; may be repeated", PRESS_STORE(nodes.exclude, Words)},
+    {"passes.disable", "--disable-pass", OptionKind::kTexts, "PASS", "none",
+     "do not run this pass; may be repeated ('compress passes' lists them)",
+     PRESS_STORE(disabled_passes, Words)},
+    {"passes.only", "--only-pass", OptionKind::kTexts, "PASS", "all",
+     "run no other passes than those named so; may be repeated", PRESS_STORE(only_passes, Words)},
+
+    {"calibration.images", "--calibration", OptionKind::kText, "PATH", "",
+     "representative samples: a folder of images, a CSV of filename,label, an IDX file, NPY or NPZ",
+     PRESS_STORE(calibration.path, std::string)},
+    {"calibration.labels", "--labels", OptionKind::kText, "FILE", "", "label file of an IDX or NPY set",
+     PRESS_STORE(calibration.labels, std::string)},
+    {"calibration.limit", "--limit", OptionKind::kInteger, "N", "",
+     "how many samples to take, evenly over the classes; 0 takes all",
+     PRESS_SET(calibration.limit, integer_from(value, 0, kMany))},
+    {"calibration.seed", "--seed", OptionKind::kInteger, "N", "",
+     "draw the samples at random, the same ones for the same number",
+     [](Recipe& recipe, const OptionValue& value) -> Status {
+       PRESS_ASSIGN(const std::int64_t seed, integer_from(value, 0, kMany));
+       recipe.calibration.seed = static_cast<std::uint64_t>(seed);
+       return {};
+     }},
+    {"calibration.batch", "--batch", OptionKind::kInteger, "N", "32",
+     "samples that run at once; networks with a fixed batch keep theirs",
+     PRESS_SET(calibration.batch, integer_from(value, 1, 1 << 16))},
+    {"calibration.skip-corrupt", "--skip-corrupt", OptionKind::kSwitch, "", "false",
+     "go on without images that cannot be read", PRESS_STORE(calibration.skip_corrupt, bool)},
+
+    {"preprocess.preset", "--preprocess", OptionKind::kText, "PRESET", "none",
+     "how images become inputs: imagenet, imagenet-tf, cifar10, fashion-mnist or none (pixels 0 to 255)",
+     [](Recipe& recipe, const OptionValue& value) -> Status {
+       if (auto preset = preprocess_preset(text(value)); !preset.ok()) return std::move(preset).error();
+       recipe.calibration.preprocess.preset = text(value);
+       return {};
+     }},
+    {"preprocess.resize", "--resize", OptionKind::kText, "SIZE", "as the preset",
+     "shorter side in PIXELS, exactly HEIGHTxWIDTH, or none", set_resize},
+    {"preprocess.crop", "--crop", OptionKind::kText, "SIZE", "as the preset",
+     "cut out the centre, PIXELS or HEIGHTxWIDTH", set_crop},
+    {"preprocess.interpolation", "--interpolation", OptionKind::kText, "NAME", "as the preset",
+     "of resizing: nearest, bilinear or bicubic",
+     PRESS_SET(calibration.preprocess.interpolation, choice(value, kInterpolations))},
+    {"preprocess.scale", "--scale", OptionKind::kNumber, "FACTOR", "as the preset",
+     "value = (pixel * scale - mean) / std, pixels of 0 to 255",
+     PRESS_STORE(calibration.preprocess.scale, double)},
+    {"preprocess.mean", "--mean", OptionKind::kNumbers, "LIST", "as the preset",
+     "one number, or one a channel: 0.485,0.456,0.406", PRESS_STORE(calibration.preprocess.mean, Numbers)},
+    {"preprocess.std", "--std", OptionKind::kNumbers, "LIST", "as the preset",
+     "one number, or one a channel: 0.229,0.224,0.225", PRESS_STORE(calibration.preprocess.std, Numbers)},
+    {"preprocess.channels", "--channels", OptionKind::kText, "ORDER", "as the preset",
+     "rgb, bgr, grey or rgba", set_channels},
+    {"preprocess.layout", "--layout", OptionKind::kText, "LAYOUT", "as the network's shape reads",
+     "order of the input's dims: nchw or nhwc",
+     PRESS_SET(calibration.preprocess.layout, choice(value, kLayouts))},
+};
+#undef PRESS_SET
+#undef PRESS_STORE
+
+}  // namespace
+
+std::span<const RecipeOption> recipe_options() {
+  return kOptions;
+}
+
+}  // namespace press
