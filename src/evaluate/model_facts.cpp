@@ -72,6 +72,12 @@ bool holds_parameters(const Tensor& tensor) {
   return is_floating_point(tensor.type()) && tensor.rank() > 0;
 }
 
+/// The name that the file gives, else that of the first output.
+std::string layer_name(const Node& node) {
+  if (!node.name().empty() || node.output() == nullptr) return node.name();
+  return node.output()->name();
+}
+
 class Collector {
  public:
   explicit Collector(ModelFacts& facts) : facts_(facts) {}
@@ -86,7 +92,7 @@ class Collector {
 
   LayerFacts layer(const Node& node, const ShapeTable& shapes) {
     LayerFacts layer{
-        .name = node.label(),
+        .name = layer_name(node),
         .op_type = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type()};
     const ValueFacts* output = find(shapes, node.output());
     if (output != nullptr) {

@@ -15,7 +15,7 @@
 namespace press {
 
 struct LayerFacts {
-  std::string name;     // of the node, as messages show it
+  std::string name;     // of the node; of its first output where it has none
   std::string op_type;  // with its domain where that is not ONNX's
   Type output;          // of the first output, batch 1
   std::int64_t parameters = 0;

@@ -1,0 +1,51 @@
+// compress prune: weights of small magnitude become zero.
+#include <CLI/CLI.hpp>
+
+#include "optimize_flow.h"
+#include "verb.h"
+
+namespace press {
+namespace {
+
+class PruneVerb : public Verb {
+ public:
+  std::string_view name() const override { return "prune"; }
+  std::string_view summary() const override { return "set the smallest weights to zero"; }
+  std::string_view description() const override {
+    return "Sets the weights of smallest magnitude to zero, by one threshold for the whole network or one "
+           "for each layer. "
+           "The file keeps its size until it is packed; accuracy falls, see what it costs with compress "
+           "evaluate.";
+  }
+  std::string_view examples() const override {
+    return "compress prune model.onnx -o pruned.onnx --sparsity 0.5 --scope global\n"
+           "compress prune model.onnx -o pruned.onnx --sparsity 0.7 --scope local --exclude '^/fc'";
+  }
+
+  void declare(CLI::App& app) override {
+    flow_.declare(app);
+    flags_.add(app, "prune.sparsity", {});
+    flags_.add(app, "prune.scope", {});
+    flags_.add(app, "prune.biases", {.flag = "--biases"});
+    flags_.add_selection(app);
+  }
+
+  Status run(Console& console) override {
+    Recipe recipe;
+    recipe.prune = true;
+    PRESS_TRY(flags_.apply(recipe));
+    return flow_.run(recipe, console);
+  }
+
+ private:
+  OptimizeFlow flow_;
+  RecipeFlags flags_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_prune() {
+  return std::make_unique<PruneVerb>();
+}
+
+}  // namespace press

@@ -1,0 +1,38 @@
+# Made by 'compress generate completion'; do not edit by hand.
+_compress() {
+  local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD - 1]}" flags="" words=""
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    mapfile -t COMPREPLY < <(compgen -W "inspect optimize quantize prune evaluate compare passes --help --version" -- "$word")
+    return
+  fi
+  case "${COMP_WORDS[1]}" in
+    inspect) flags="--per-layer --json -q --quiet -v --verbose -h --help" ;;
+    optimize) flags="-o --output -f --force -n --dry-run --json --stamp --threads --recipe --fuse --no-fuse --prune --sparsity --quantize --calibration --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --scope --prune-biases --no-prune-biases --activations --per-channel --no-per-channel --observer --percentile --keep-io --no-keep-io --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
+    quantize) flags="-o --output -f --force -n --dry-run --json --stamp --threads --type --calibration --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --activations --per-channel --no-per-channel --observer --percentile --keep-io --no-keep-io --fuse --no-fuse --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
+    prune) flags="-o --output -f --force -n --dry-run --json --stamp --threads --sparsity --scope --biases --no-biases --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
+    evaluate) flags="--images --json --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads --timing --no-timing -q --quiet -v --verbose -h --help" ;;
+    compare) flags="--images --json --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads -q --quiet -v --verbose -h --help" ;;
+    passes) flags="--markdown -q --quiet -v --verbose -h --help" ;;
+  esac
+  case "$previous" in
+    --prune) words="magnitude none" ;;
+    --scope) words="global local" ;;
+    --quantize | --type) words="int8 fp16" ;;
+    --activations) words="uint8 int8" ;;
+    --observer) words="minmax percentile" ;;
+    --interpolation) words="nearest bilinear bicubic" ;;
+    --channels) words="rgb bgr grey rgba" ;;
+    --layout) words="nchw nhwc" ;;
+    --preprocess) words="imagenet imagenet-tf cifar10 fashion-mnist none" ;;
+    --disable-pass | --only-pass) words="$("${COMP_WORDS[0]}" passes 2>/dev/null | awk 'NR > 2 {print $1}')" ;;
+  esac
+  if [ -n "$words" ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  elif [[ "$word" == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
+  else
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+  fi
+}
+complete -F _compress compress
