@@ -275,7 +275,8 @@ Result<std::shared_ptr<const MappedFile>> TensorSource::file(const std::string& 
                     quoted(location)));
   }
   PRESS_ASSIGN(std::shared_ptr<const MappedFile> file,
-               MappedFile::open_inside(folder_, location).with_context("external data"));
+               MappedFile::open_inside(folder_, location)
+                   .with_context("external data, which belongs into the model's folder"));
   files_.emplace(location, file);
   return file;
 }

@@ -24,7 +24,9 @@ Error no_field() {
 Result<std::uint64_t> Reader::varint() {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < 10; ++i) {
-    if (i == rest_.size()) return damaged("the data ends inside a number: the file is cut short or damaged");
+    if (i == rest_.size())
+      return damaged(
+          "the data ends inside a number: the file is cut short or damaged; copy or export it again");
     const auto byte = std::to_integer<std::uint64_t>(rest_[i]);
     value |= (byte & 0x7f) << (7 * i);
     if (byte < 0x80) {
@@ -38,8 +40,9 @@ Result<std::uint64_t> Reader::varint() {
 Result<Bytes> Reader::take(std::uint64_t size) {
   if (size > rest_.size()) {
     return damaged(
-        fmt::format("a field needs {} bytes, but only {} are left: the file is cut short or damaged", size,
-                    rest_.size()));
+        fmt::format("a field needs {} bytes, but only {} are left: the file is cut short or damaged; copy or "
+                    "export it again",
+                    size, rest_.size()));
   }
   const Bytes taken = rest_.first(static_cast<std::size_t>(size));
   rest_ = rest_.subspan(taken.size());

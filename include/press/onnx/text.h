@@ -15,7 +15,10 @@ namespace press {
 ///     y = MatMul(x, w)
 ///   }
 ///
-/// Initializers may stand among the inputs' values or in the list after the outputs. Errors (kInput): the
+/// Initializers stand in the list after the outputs; an input with a value is an input that has a default.
+/// What the parser of ONNX 1.12 cannot say: names of nodes, empty lists, infinities and NaN, float16 and
+/// younger element types, names with characters other than letters, digits and '_'; a list of floats needs a
+/// point in every number ([1.0, 2.5]). An omitted input is left empty: Clip(x, , high). Errors (kInput): the
 /// parser's complaint with its line.
 Result<Model> parse_model_text(std::string_view text);
 
