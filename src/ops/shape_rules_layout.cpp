@@ -53,8 +53,7 @@ Result<Shape> symbolic_reshape(const Shape& input, const Shape& target, const st
     if (output[i].known()) {
       if (__builtin_mul_overflow(denominator, output[i].value(), &denominator)) return output;
     } else {
-      const auto found =
-          std::ranges::find_if(over, [&](const Dim* dim) { return same(*dim, output[i]); });
+      const auto found = std::ranges::find_if(over, [&](const Dim* dim) { return same(*dim, output[i]); });
       if (found == over.end()) return output;
       over.erase(found);
     }

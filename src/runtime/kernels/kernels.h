@@ -72,4 +72,10 @@ Function gather, gather_elements, gather_nd, scatter_elements, scatter_nd;
 // select.cpp
 Function top_k, non_zero, compress, cum_sum, trilu, non_max_suppression;
 
+// resize.cpp
+Function resize;
+
+// control.cpp
+Function if_, loop, scan;
+
 }  // namespace press::kernels
