@@ -121,8 +121,9 @@ Status equal(ShapeContext& context) {
   });
   for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
     const Shape* elements = elements_of(context, 1 - side);
-    if (!all_negative(context, side) || elements == nullptr || length_of(context, side).value_or(1) != 1)
-      continue;
+    if (!all_negative(context, side) || elements == nullptr) continue;
+    const std::size_t length = length_of(context, side).value_or(1);
+    if (length != 1 && length != elements->size()) continue;
     Shape differs;
     for (const Dim& dim : *elements) differs.push_back(dim.known() || dim.named() ? Dim(0) : Dim());
     context.output(0).elements = std::move(differs);
