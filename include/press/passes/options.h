@@ -21,8 +21,9 @@ struct NodeSelection {
 };
 
 struct FoldOptions {
-  /// A folded tensor may be this large; folding never replaces inputs by more bytes than they had plus this.
-  std::int64_t max_bytes = 1 << 20;
+  /// Bytes that folding may add to a model, all folded nodes together: results less the constants that they replace.
+  /// Shape arithmetic needs little; what needs more makes files large (Expand, Tile, ConstantOfShape).
+  std::int64_t max_bytes = 1 << 14;
 };
 
 enum class PruneScope { kLocal, kGlobal };

@@ -3,8 +3,9 @@
 //
 // Conditions: no output of the node has a use, and the operator is known to be pure, with all operators of
 // its subgraphs. Operators that we do not know stay, as do graph inputs: the model's interface is not ours to
-// change. Constants go when their last use is gone. Why it pays: less to run, less to store, and values with
-// one use less are what other passes ask for.
+// change. Constants go when their last use is gone.
+//
+// Why it pays: less to run, less to store, and values with one use less are what other passes ask for.
 #include <algorithm>
 
 #include "passes/declarations.h"

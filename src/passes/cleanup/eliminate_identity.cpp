@@ -7,11 +7,14 @@
 //   Transpose                 with perm = 0, 1, 2, …
 //   Pad                       by nothing on every side
 //   Concat, Sum, Max, Min     of one input
-//   Reshape, Flatten, Squeeze, Unsqueeze, Expand    where both shapes are known to be the same, named dims
-//   included
+//   Reshape, Flatten, Squeeze, Unsqueeze, Expand
+//                             where both shapes are known to be the same, named dims included
+//
 // Conditions: between a graph's output and another interface value (graph input, constant, value of an outer
-// graph, a second output) the operator stays, because a file needs a node there. Why it pays: runtimes copy
-// memory for some of them, and all of them stand between operators that would fuse.
+// graph, a second output) the operator stays, because a file needs a node there.
+//
+// Why it pays: runtimes copy memory for some of them, and all of them stand between operators that would
+// fuse.
 #include <algorithm>
 #include <array>
 

@@ -5,11 +5,18 @@
 //   Constant            its tensor, whatever its size: it is in the file already
 //   shape arithmetic    integer values that shape inference knows element by element (main graph)
 //   any other pure node whose inputs are constants, executed by the runtime's own kernels
+//
 // Conditions: the operator is known to be pure, holds no subgraph, and is not QuantizeLinear or
-// DequantizeLinear (whose constants are quantized weights and belong together). What the runtime cannot
-// execute is left as it is, as are nodes that make a graph's output: there a file needs a node. Limits: a
-// node may take inputs that nobody else uses and `fold.max_bytes` more, and all nodes of a run together may
-// add no more than that either; so no Expand, Tile or ConstantOfShape makes a large file of a small one.
+// DequantizeLinear (whose constants are quantized weights and belong together). Left as they are: what the
+// runtime cannot execute, nodes that make a graph's output (a file needs a node there), and, before IR
+// version 4, nodes of subgraphs (which cannot have constants of their own). A dim that the file declares is
+// taken at its word: a model that is declared for batches of one sample is one for batches of one sample
+// afterwards.
+//
+// Limits: a result may be as large as the inputs that nobody else uses; what it is larger is taken from
+// `fold.max_bytes`, which all nodes of a run share. So no Expand, Tile or ConstantOfShape makes a large file
+// of a small one.
+//
 // Why it pays: exporters write the arithmetic of reshapes as nodes, and weights behind Transpose or Cast,
 // which neither fuse nor quantize.
 #include <fmt/format.h>

@@ -4,11 +4,13 @@
 //
 // (Jacob et al., arXiv 1712.05877, section 3.2.) c runs over the output channels of Conv, ConvTranspose
 // (group by group) and Gemm (alpha stays with the weight, beta goes into b'). A MatMul of two matrices
-// becomes a Gemm, to have a bias. Conditions: BatchNormalization in its inference form; all parameters
-// constant; the linear operator's result has no other use; the statistics give finite factors. A weight that
-// other nodes use is copied for this one. Computed in double and rounded once. A weight that is zero stays
-// zero: masks of pruning survive. Why it pays: one pass less over every feature map, and quantization sees
-// the weights that are really used.
+// becomes a Gemm, to have a bias.
+//
+// Conditions: BatchNormalization in its inference form; all parameters constant; the linear operator's result
+// has no other use; the statistics give finite factors. A weight that other nodes use is copied for this one.
+// Computed in double and rounded once. A weight that is zero stays zero: masks of pruning survive.
+//
+// Why it pays: one pass less over every feature map, and quantization sees the weights that are really used.
 #include <fmt/format.h>
 
 #include <algorithm>

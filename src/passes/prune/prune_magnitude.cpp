@@ -3,12 +3,16 @@
 // λ is the threshold that leaves round(sparsity · n) of n weights at zero: n counts one layer's weights
 // (scope local) or those of all layers (scope global, one λ for the network). Weights of equal magnitude go
 // in order of their position, layer by layer; weights that are zero already count. NaN counts as the largest
-// magnitude. Conditions: the weight (with `biases`, the bias too) of a linear operator is a floating-point
-// constant, all of its users are linear operators that the selection includes, and a weight shared by several
-// of them counts once. Global pruning leaves each layer its largest weight unless the sparsity is 1: a layer
-// of zeros cuts the network in two. Why it pays: zeros compress, and sparse kernels skip them; large networks
-// keep their accuracy at moderate sparsity. BatchNormalization scales weights, so their magnitudes mean more
-// after fuse_conv_batchnorm than before it.
+// magnitude.
+//
+// Conditions: the weight (with `biases`, the bias too) of a linear operator is a floating-point constant, all
+// of its users are linear operators that the selection includes, and a weight shared by several of them
+// counts once. Global pruning leaves each layer its largest weight unless the sparsity is 1: a layer of zeros
+// cuts the network in two.
+//
+// Why it pays: zeros compress, and sparse kernels skip them; large networks keep their accuracy at moderate
+// sparsity. BatchNormalization scales weights, so their magnitudes mean more after fuse_conv_batchnorm than
+// before it.
 //
 // λ is found by counting: bit patterns of non-negative doubles stand in the order of their values, so four
 // histograms of 16 bits each narrow it down exactly, in constant memory.
