@@ -7,7 +7,8 @@
 //   any other pure node whose inputs are constants, executed by the runtime's own kernels
 //
 // Conditions: the operator is known to be pure, holds no subgraph, and is not QuantizeLinear or
-// DequantizeLinear (whose constants are quantized weights and belong together). Left as they are: what the
+// DequantizeLinear (whose constants are quantized weights and belong together), nor what makes a scale for
+// one (quantize_static writes products there because they are shorter). Left as they are: what the
 // runtime cannot execute, nodes that make a graph's output (a file needs a node there), and, before IR
 // version 4, nodes of subgraphs (which cannot have constants of their own). A dim that the file declares is
 // taken at its word: a model that is declared for batches of one sample is one for batches of one sample
@@ -129,7 +130,12 @@ class Folder {
     for (const Value* output : node.outputs()) {
       if (output == nullptr) continue;
       if (graph.is_output(output)) return false;
-      used = used || !output->uses().empty();
+      const std::span<const Use> uses = output->uses();
+      used = used || !uses.empty();
+      const auto is_scale = [](const Use& use) {
+        return use.node != nullptr && use.node->op_type() == "DequantizeLinear" && use.index == 1;
+      };
+      if (std::ranges::any_of(uses, is_scale)) return false;
     }
     return used;
   }

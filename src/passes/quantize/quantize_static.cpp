@@ -43,6 +43,8 @@ using quantize::Observed;
 using quantize::Placement;
 
 constexpr std::int64_t kPerTensorOpset = 10;
+/// From this many channels on, a Mul of input scale and weight scales takes fewer bytes than its product.
+constexpr std::int64_t kSmallestComputedScale = 16;
 
 /// The node that shows that a model is quantized already; null where there is none.
 const Node* quantized_node(const Graph& graph) {
@@ -170,6 +172,7 @@ class Rewriter {
 
   struct Quantized {
     std::vector<float> scales;
+    Value* scale;
     Value* dequantized;
   };
 
@@ -192,8 +195,13 @@ class Rewriter {
     if (copy == copies.end()) {
       const Tensor integers =
           Tensor::of(weights.dims(), quantize_weights(weights.data<float>(), layout, scales));
-      Value* dequantized = add_dequantize(weight, integers, scales, axis, /*zero_point=*/true, node);
-      copies.push_back({scales, dequantized});
+      Value* scale = add_scales(weight, scales, per_channel);
+      Value* dequantized = add_dequantize(weight, integers, scale, axis, node);
+      // The standard lets a zero point of 0 be left out, but ONNX Runtime fuses matrix products only with it.
+      if (!node->is("Conv")) {
+        graph_.set_input(dequantized->producer(), 2, weight_zero_point(scale->constant()->dims()));
+      }
+      copies.push_back({scales, scale, dequantized});
       copy = std::prev(copies.end());
     }
     replace_input(node, unit.weight_index, copy->dequantized);
@@ -201,31 +209,37 @@ class Rewriter {
     if (bias == nullptr) return;
     const Tensor reals = *bias->constant();
     const Tensor integers = Tensor::of(reals.dims(), quantize_bias(reals.data<float>(), input_scale, scales));
-    Value* dequantized =
-        add_dequantize(bias, integers, bias_scales(input_scale, scales), per_channel ? 0 : -1,
-                       /*zero_point=*/false, unit.bias_node);
+    Value* unit_of_bias = nullptr;
+    if (copy->scale->constant()->size() < kSmallestComputedScale) {
+      unit_of_bias = add_scales(bias, bias_scales(input_scale, scales), per_channel);
+    } else {
+      Value* input_unit = scalar_scale(input_scale, node->input(0)->name());
+      unit_of_bias = graph_
+                         .add_node({.op_type = "Mul",
+                                    .inputs = {copy->scale, input_unit},
+                                    .outputs = {graph_.fresh_name(bias->name() + "_scale")}},
+                                   unit.bias_node)
+                         ->output();
+    }
+    Value* dequantized = add_dequantize(bias, integers, unit_of_bias, per_channel ? 0 : -1, unit.bias_node);
     replace_input(unit.bias_node, unit.bias_index, dequantized);
+  }
+
+  Value* add_scales(const Value* original, const std::vector<float>& scales, bool per_channel) {
+    if (!per_channel) return scalar_scale(scales[0], original->name());
+    const auto channels = static_cast<std::int64_t>(scales.size());
+    return graph_.add_constant(Tensor::of({channels}, scales),
+                               graph_.fresh_name(original->name() + "_scale"));
   }
 
   /// A constant of integers and the DequantizeLinear that stands for the constant `original`; axis < 0: one
   /// scale in all.
-  Value* add_dequantize(const Value* original, const Tensor& integers, const std::vector<float>& scales,
-                        int axis, bool zero_point, Node* before) {
-    const std::string& stem = original->name();
+  Value* add_dequantize(const Value* original, const Tensor& integers, Value* scale, int axis, Node* before) {
     NodeSpec spec{
-        .op_type = "DequantizeLinear", .inputs = {}, .outputs = {graph_.fresh_name(stem + "_dequantized")}};
-    spec.inputs.push_back(graph_.add_constant(integers, graph_.fresh_name(stem + "_quantized")));
-    if (axis < 0) {
-      spec.inputs.push_back(scalar_scale(scales[0], stem));
-    } else {
-      const auto channels = static_cast<std::int64_t>(scales.size());
-      spec.inputs.push_back(
-          graph_.add_constant(Tensor::of({channels}, scales), graph_.fresh_name(stem + "_scale")));
-      if (axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
-    }
-    if (zero_point)
-      spec.inputs.push_back(
-          weight_zero_point(axis < 0 ? Dims{} : Dims{static_cast<std::int64_t>(scales.size())}));
+        .op_type = "DequantizeLinear",
+        .inputs = {graph_.add_constant(integers, graph_.fresh_name(original->name() + "_quantized")), scale},
+        .outputs = {graph_.fresh_name(original->name() + "_dq")}};
+    if (axis >= 0 && axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
     return graph_.add_node(std::move(spec), before)->output();
   }
 
@@ -249,7 +263,7 @@ class Rewriter {
                                      before);
     const Node* dequantize = graph_.add_node({.op_type = "DequantizeLinear",
                                               .inputs = {quantize->output(), scale, zero_point},
-                                              .outputs = {graph_.fresh_name(value->name() + "_dequantized")}},
+                                              .outputs = {graph_.fresh_name(value->name() + "_dq")}},
                                              before);
     graph_.replace_all_uses(value, dequantize->output());
     graph_.set_input(quantize, 0, value);
@@ -270,7 +284,7 @@ class Rewriter {
                        .inputs = {graph_.add_constant(integers_of(reals, params),
                                                       graph_.fresh_name(constant->name() + "_quantized")),
                                   scalar_scale(params.scale, constant->name()), scalar_zero_point(params)},
-                       .outputs = {graph_.fresh_name(constant->name() + "_dequantized")}},
+                       .outputs = {graph_.fresh_name(constant->name() + "_dq")}},
                       user)
                   ->output();
         }
@@ -310,8 +324,7 @@ class Rewriter {
     return shared;
   }
 
-  /// int8 zeros. They could be left out by the standard, but ONNX Runtime fuses matrix products only with
-  /// them.
+  /// int8 zeros.
   Value* weight_zero_point(const Dims& dims) {
     Value*& shared = weight_zero_points_[dims];
     if (shared == nullptr) {

@@ -165,5 +165,16 @@ TEST(FoldConstants, LeavesSubgraphsOfOldFilesAlone) {
                   std::nullopt, {.executable = false});
 }
 
+TEST(FoldConstants, KeepsScalesThatAreWrittenAsProducts) {
+  expect_declines("fold_constants", R"(
+    <ir_version: 8, opset_import: ["": 17]>
+    g (float[2] x) => (float[2] y) <int32[2] q = {1, 2}, float[2] w = {1, 2}, float s = {0.5}> {
+      u = Mul(w, s)
+      b = DequantizeLinear <axis = 0> (q, u)
+      y = Add(x, b)
+    })",
+                  std::nullopt);
+}
+
 }  // namespace
 }  // namespace press::test

@@ -74,12 +74,11 @@ TEST(QuantizeStatic, MakesConvAndReluOneUnit) {
   expect_model(run.after, R"(
     <ir_version: 7, opset_import: ["": 13]>
     g (float[N,1,2,2] x) => (float[N,2,2,2] y)
-    <int8[2,1,1,1] wq = {127, -127}, float[2] ws = {1, 0.5}, int8[2] wz = {0, 0},
-     int32[2] bq = {3, -4}, float[2] bs = {1, 0.5},
+    <int8[2,1,1,1] wq = {127, -127}, float[2] ws = {1, 0.5}, int32[2] bq = {3, -4}, float[2] bs = {1, 0.5},
      float s = {1}, uint8 z = {128}, uint8 zero = {0}> {
       xq = QuantizeLinear(x, s, z)
       xd = DequantizeLinear(xq, s, z)
-      wd = DequantizeLinear <axis = 0> (wq, ws, wz)
+      wd = DequantizeLinear <axis = 0> (wq, ws)
       bd = DequantizeLinear <axis = 0> (bq, bs)
       c = Conv(xd, wd, bd)
       r = Relu(c)
@@ -92,7 +91,7 @@ TEST(QuantizeStatic, KeepsTheNamesOfTheFile) {
   const CalibrationTable table = table_of({{"x", {-128, 127}}, {"y", {0, 255}}});
   const PassRun run = quantize(kConvRelu, table);
   const Node* conv = find_node(run.after, "Conv");
-  EXPECT_EQ(conv->input(0)->name(), "x_dequantized");
+  EXPECT_EQ(conv->input(0)->name(), "x_dq");
   EXPECT_EQ(conv->input(1)->name(), "w");
   EXPECT_EQ(conv->input(2)->name(), "b");
   EXPECT_EQ(conv->input(1)->producer()->input(0)->name(), "w_quantized");
@@ -168,8 +167,8 @@ TEST(QuantizeStatic, QuantizesBothInputsOfAResidualAdd) {
             "DequantizeLinear Conv QuantizeLinear DequantizeLinear Add Relu QuantizeLinear DequantizeLinear");
   EXPECT_EQ(pairs(run.after), "x a c y");
   const Node* add = find_node(run.after, "Add");
-  EXPECT_EQ(add->input(0)->name(), "c_dequantized");
-  EXPECT_EQ(add->input(1)->name(), "a_dequantized");
+  EXPECT_EQ(add->input(0)->name(), "c_dq");
+  EXPECT_EQ(add->input(1)->name(), "a_dq");
 }
 
 TEST(QuantizeStatic, SharesTheScaleAcrossMaxPool) {
@@ -235,6 +234,26 @@ constexpr std::string_view kGemm = R"(
     r = Relu(h)
     y = Gemm(r, v, b)
   })";
+
+TEST(QuantizeStatic, ComputesTheScalesOfALongBias) {
+  Model model;
+  Graph& graph = *model.graph;
+  graph.set_opset("", 13);
+  Value* x = graph.add_input("x", {DataType::kFloat, Shape{Dim("N"), 1, 2, 2}, {}});
+  Value* weight = graph.add_constant(seeded_tensor(DataType::kFloat, {32, 1, 1, 1}, 3), "w");
+  Value* bias = graph.add_constant(seeded_tensor(DataType::kFloat, {32}, 4), "b");
+  Node* conv = graph.add_node({.op_type = "Conv", .inputs = {x, weight, bias}, .outputs = {"c"}});
+  graph.add_output("y", conv->output(), {DataType::kFloat, Shape{Dim("N"), 32, 2, 2}, {}});
+  const CalibrationTable table = table_of({{"x", {-1, 1}}, {"c", {-2, 2}}});
+  PassRunOptions options{.executable = false};
+  options.context.calibration = &table;
+  const PassRun run = run_pass(kPass, model, options);
+  const Node* scale = find_node(run.after, "Conv")->input(2)->producer()->input(1)->producer();
+  ASSERT_NE(scale, nullptr);
+  EXPECT_TRUE(scale->is("Mul"));
+  EXPECT_EQ(scale->input(0), find_node(run.after, "Conv")->input(1)->producer()->input(1));
+  EXPECT_EQ(scale->input(1), find_node(run.after, "QuantizeLinear")->input(1));
+}
 
 TEST(QuantizeStatic, LeavesTheResultOfAGemmInFloat) {
   const CalibrationTable table = table_of({{"x", {-128, 127}}, {"r", {0, 510}}, {"y", {0, 1}}});
