@@ -19,7 +19,7 @@ _compress() {
     --scope) words="global local" ;;
     --quantize | --type) words="int8 fp16" ;;
     --activations) words="uint8 int8" ;;
-    --observer) words="minmax percentile" ;;
+    --observer) words="min-max percentile" ;;
     --interpolation) words="nearest bilinear bicubic" ;;
     --channels) words="rgb bgr grey rgba" ;;
     --layout) words="nchw nhwc" ;;
