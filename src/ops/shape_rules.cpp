@@ -37,7 +37,7 @@ std::optional<std::vector<std::int64_t>> constant_integers(const Tensor& tensor)
 }  // namespace
 
 std::optional<Shape> element_facts(const Tensor& tensor) {
-  if (tensor.rank() > 1 || tensor.size() > kMostElementFacts) return std::nullopt;
+  if (tensor.size() > kMostElementFacts) return std::nullopt;
   const auto integers = constant_integers(tensor);
   if (!integers) return std::nullopt;
   Shape elements;

@@ -23,8 +23,8 @@ Error reject(fmt::format_string<Args...> format, Args&&... args) {
   return {ErrorCode::kInput, fmt::format(format, std::forward<Args>(args)...)};
 }
 
-/// Element facts of a small tensor of rank 0 or 1 that holds whole numbers (integers, bool, or floats that
-/// are whole); entries that are no extent (negative) are open. Nullopt for other tensors.
+/// Element facts, in row-major order, of a small tensor that holds whole numbers (integers, bool, or floats
+/// that are whole); entries that are no extent (negative) are open. Nullopt for other tensors.
 std::optional<Shape> element_facts(const Tensor& tensor);
 
 /// The shape of an input, or null where it is omitted or its rank is not known.

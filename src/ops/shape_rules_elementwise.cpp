@@ -40,6 +40,10 @@ void combine_elements(ShapeContext& context, std::size_t a, std::size_t b, const
   const Shape* left = elements_of(context, a);
   const Shape* right = elements_of(context, b);
   if (left == nullptr || right == nullptr || context.output_count() == 0) return;
+  // Lists and single elements only: facts of higher ranks would have to broadcast by axis.
+  for (const std::size_t input : {a, b}) {
+    if (shape_of(context, input) == nullptr || shape_of(context, input)->size() > 1) return;
+  }
   const std::size_t count = left->size() == 1 ? right->size() : left->size();
   if ((left->size() != count && left->size() != 1) || (right->size() != count && right->size() != 1)) return;
   Shape elements;
@@ -121,7 +125,8 @@ Status equal(ShapeContext& context) {
   });
   for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
     const Shape* elements = elements_of(context, 1 - side);
-    if (!all_negative(context, side) || elements == nullptr) continue;
+    if (!all_negative(context, side) || elements == nullptr || shape_of(context, 1 - side)->size() > 1)
+      continue;
     const std::size_t length = length_of(context, side).value_or(1);
     if (length != 1 && length != elements->size()) continue;
     Shape differs;
@@ -183,6 +188,9 @@ Status where(ShapeContext& context) {
   const Shape* yes = elements_of(context, 1);
   const Shape* no = elements_of(context, 2);
   if (condition == nullptr || yes == nullptr || no == nullptr || context.output_count() == 0) return {};
+  for (const std::size_t input : {0, 1, 2}) {
+    if (shape_of(context, input) == nullptr || shape_of(context, input)->size() > 1) return {};
+  }
   const std::size_t count = std::max({condition->size(), yes->size(), no->size()});
   Shape elements;
   for (std::size_t i = 0; i < count; ++i) {

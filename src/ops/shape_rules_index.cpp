@@ -138,6 +138,7 @@ Status gather(ShapeContext& context) {
   set(context, 0, type_of(context, 0), std::move(output));
   const Shape* elements = elements_of(context, 0);
   if (elements == nullptr || !positions || data->size() != 1 || indices->size() > 1) return {};
+  if (extent.value() != static_cast<std::int64_t>(elements->size())) return {};
   if (positions->size() > static_cast<std::size_t>(kMostElementFacts)) return {};
   Shape taken;
   for (const std::int64_t index : *positions) {
@@ -211,7 +212,7 @@ Status reduce(ShapeContext& context) {
   }
   set(context, 0, type_of(context, 0), std::move(output));
   if (const Shape* elements = elements_of(context, 0);
-      elements != nullptr && context.node().is("ReduceProd")) {
+      elements != nullptr && input->size() <= 1 && context.node().is("ReduceProd")) {
     context.output(0).elements = Shape{total(*elements)};
   }
   return {};

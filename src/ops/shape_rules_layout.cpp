@@ -78,10 +78,42 @@ Result<std::optional<std::vector<std::size_t>>> known_axes(const ListArgument& a
 }
 
 void keep_elements(ShapeContext& context) {
-  if (const Shape* elements = elements_of(context, 0); elements != nullptr && context.output_count() > 0) {
-    const std::optional<Shape>& shape = context.output(0).type.shape;
-    if (shape && shape->size() <= 1) context.output(0).elements = *elements;
+  const Shape* elements = elements_of(context, 0);
+  if (elements != nullptr && context.output_count() > 0) context.output(0).elements = *elements;
+}
+
+/// The dims of the input where all are known and its elements are as many as they say (a file may declare
+/// otherwise).
+std::optional<Dims> dims_of_elements(const ShapeContext& context) {
+  const Shape* elements = elements_of(context, 0);
+  const Shape* shape = shape_of(context, 0);
+  if (elements == nullptr || shape == nullptr) return std::nullopt;
+  std::optional<Dims> dims = known_dims(*shape);
+  if (!dims) return std::nullopt;
+  const Result<std::int64_t> count = element_count(*dims);
+  return count.ok() && *count == static_cast<std::int64_t>(elements->size()) ? dims : std::nullopt;
+}
+
+/// Element facts of a strided view of the input: extents, steps and first element, in row-major order.
+void view_elements(ShapeContext& context, const Dims& extents, const Dims& steps, std::int64_t offset) {
+  const Shape* elements = elements_of(context, 0);
+  const Result<std::int64_t> count = element_count(extents);
+  if (!count.ok() || *count > kMostElementFacts) return;
+  Shape taken;
+  Dims at(extents.size(), 0);
+  for (std::int64_t i = 0; i < *count; ++i) {
+    std::int64_t position = offset;
+    for (std::size_t axis = 0; axis < at.size(); ++axis) position += at[axis] * steps[axis];
+    taken.push_back(elements->at(static_cast<std::size_t>(position)));
+    for (std::size_t axis = at.size(); axis-- > 0 && ++at[axis] == extents[axis];) at[axis] = 0;
   }
+  context.output(0).elements = std::move(taken);
+}
+
+Dims row_major_steps(const Dims& dims) {
+  Dims steps(dims.size(), 1);
+  for (std::size_t i = dims.size(); i-- > 1;) steps[i - 1] = steps[i] * dims[i];
+  return steps;
 }
 }  // namespace
 
@@ -196,6 +228,15 @@ Status transpose(ShapeContext& context) {
       return reject("perm has {} entries for rank {}", perm.size(), input->size());
     PRESS_ASSIGN(const std::vector<std::size_t> order, normalize_axes(perm, input->size()));
     for (const std::size_t axis : order) output.push_back((*input)[axis]);
+    if (const std::optional<Dims> dims = dims_of_elements(context)) {
+      const Dims own = row_major_steps(*dims);
+      Dims extents, steps;
+      for (const std::size_t axis : order) {
+        extents.push_back((*dims)[axis]);
+        steps.push_back(own[axis]);
+      }
+      view_elements(context, extents, steps, 0);
+    }
   } else {
     output.assign(input->rbegin(), input->rend());
   }
@@ -322,6 +363,9 @@ Status slice(ShapeContext& context) {
     }
   }
   Shape output = *input;
+  const std::optional<Dims> input_dims = dims_of_elements(context);
+  Dims element_steps = input_dims ? row_major_steps(*input_dims) : Dims();
+  std::int64_t first_element = 0;
   for (std::size_t i = 0; i < normal.size(); ++i) {
     Dim& dim = output[normal[i]];
     const std::int64_t step = steps.values ? (*steps.values)[i] : 1;
@@ -334,14 +378,13 @@ Status slice(ShapeContext& context) {
     }
     PRESS_ASSIGN(const SliceRange range,
                  slice_range((*starts.values)[i], (*ends.values)[i], step, dim.value()));
-    const Shape* elements = elements_of(context, 0);
     dim = range.count;
-    if (elements == nullptr || input->size() != 1) continue;
-    Shape taken;
-    for (std::int64_t k = 0; k < range.count; ++k) {
-      taken.push_back(elements->at(static_cast<std::size_t>(range.start + k * range.step)));
-    }
-    context.output(0).elements = std::move(taken);
+    if (element_steps.empty()) continue;
+    first_element += range.start * element_steps[normal[i]];
+    if (range.count > 1) element_steps[normal[i]] *= range.step;
+  }
+  if (const std::optional<Dims> extents = known_dims(output); extents && !element_steps.empty()) {
+    view_elements(context, *extents, element_steps, first_element);
   }
   set(context, 0, type_of(context, 0), std::move(output));
   return {};

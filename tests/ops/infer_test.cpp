@@ -68,6 +68,23 @@ TEST(InferShapes, ExpandBySelectedShape) {
             "float32[N,1]");
 }
 
+TEST(InferShapes, PadsThatAnExporterComputesInSteps) {
+  // How PyTorch writes pads: pairs from the last axis on, turned around and transposed.
+  EXPECT_EQ(inferred(R"(<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,16,8,8] x) => (y) <int64[6] given = {0,0,0,0,8,8}, int64[1] two = {2}, int64[2] pairs = {-1,2},
+       int64[1] last = {-1}, int64[1] lowest = {-9223372036854775807}, int64[1] zero = {0}, int64[1] flat = {-1}> {
+      more = ConstantOfShape(two)
+      ints = Cast<to = 7>(more)
+      all = Concat<axis = 0>(given, ints)
+      table = Reshape(all, pairs)
+      turned = Slice(table, last, lowest, zero, last)
+      sides = Transpose<perm = [1,0]>(turned)
+      pads = Reshape(sides, flat)
+      y = Pad<mode = "constant">(x, pads)
+    })"),
+            "float32[N,32,8,8]");
+}
+
 TEST(InferShapes, FlattensAfterTranspose) {
   EXPECT_EQ(inferred_node("float[N,4,2,3] x", "t = Transpose<perm = [0,2,3,1]>(x) y = Flatten(t)"),
             "float32[N,24]");
