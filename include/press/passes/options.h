@@ -20,10 +20,11 @@ struct NodeSelection {
   std::vector<std::string> exclude;
 };
 
+/// What folding may add to a model: bytes of results less those of the constants that they replace. Shape arithmetic
+/// needs little; what needs more makes files large (Expand, Tile, ConstantOfShape).
 struct FoldOptions {
-  /// Bytes that folding may add to a model, all folded nodes together: results less the constants that they replace.
-  /// Shape arithmetic needs little; what needs more makes files large (Expand, Tile, ConstantOfShape).
-  std::int64_t max_bytes = 1 << 14;
+  std::int64_t max_node_bytes = 1 << 10;  // one node
+  std::int64_t max_bytes = 1 << 14;       // all nodes of a run together
 };
 
 enum class PruneScope { kLocal, kGlobal };

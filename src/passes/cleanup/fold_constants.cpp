@@ -14,8 +14,8 @@
 // taken at its word: a model that is declared for batches of one sample is one for batches of one sample
 // afterwards.
 //
-// Limits: a result may be as large as the inputs that nobody else uses; what it is larger is taken from
-// `fold.max_bytes`, which all nodes of a run share. So no Expand, Tile or ConstantOfShape makes a large file
+// Limits: a result may be as large as the inputs that nobody else uses and `fold.max_node_bytes` more; all
+// nodes of a run together may add `fold.max_bytes`. So no Expand, Tile or ConstantOfShape makes a large file
 // of a small one.
 //
 // Why it pays: exporters write the arithmetic of reshapes as nodes, and weights behind Transpose or Cast,
@@ -94,8 +94,8 @@ std::optional<Tensor> known_tensor(const ValueFacts& facts) {
 
 class Folder {
  public:
-  Folder(std::int64_t max_bytes, bool in_subgraphs, PassOutcome& outcome)
-      : max_bytes_(max_bytes), in_subgraphs_(in_subgraphs), outcome_(outcome) {}
+  Folder(const FoldOptions& options, bool in_subgraphs, PassOutcome& outcome)
+      : options_(options), in_subgraphs_(in_subgraphs), outcome_(outcome) {}
 
   /// `shapes`: facts of the graph's values where they may be relied on, else null.
   void fold(Graph& graph, const ShapeTable* shapes) {
@@ -164,7 +164,7 @@ class Folder {
     std::vector<const Tensor*> inputs;
     for (const Value* input : node.inputs()) inputs.push_back(input != nullptr ? input->constant() : nullptr);
     const std::int64_t freed = freed_bytes(node);
-    const std::int64_t limit = freed + max_bytes_ - grown_;
+    const std::int64_t limit = freed + std::min(options_.max_node_bytes, options_.max_bytes - grown_);
     auto outputs = evaluate_node(node, inputs, limit);
     if (!outputs.ok()) {
       outcome_.declined.push_back({node.label(), outputs.error().message()});
@@ -203,7 +203,7 @@ class Folder {
     ++outcome_.rewrites;
   }
 
-  std::int64_t max_bytes_;
+  const FoldOptions& options_;
   bool in_subgraphs_;
   std::int64_t grown_ = 0;
   PassOutcome& outcome_;
@@ -216,7 +216,7 @@ Result<PassOutcome> fold_constants(Model& model, const PassContext& context) {
   auto shapes = infer_shapes(*model.graph);
   if (!shapes.ok()) outcome.notes.push_back("shapes are not used: " + shapes.error().message());
   const bool in_subgraphs = model.ir_version >= 4;
-  Folder(context.fold.max_bytes, in_subgraphs, outcome).fold(*model.graph, shapes.ok() ? &*shapes : nullptr);
+  Folder(context.fold, in_subgraphs, outcome).fold(*model.graph, shapes.ok() ? &*shapes : nullptr);
   return outcome;
 }
 

@@ -107,26 +107,39 @@ TEST(FoldConstants, DoesNotMakeAFileLarge) {
                   "", {.executable = false});
 }
 
-TEST(FoldConstants, SharesItsLimitBetweenNodes) {
+/// Adds `count` constants that nodes make, of 1024 bytes each.
+Model generators(int count) {
   std::string nodes;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < count; ++i) {
     nodes += fmt::format("c{0} = ConstantOfShape(shape) y{1} = Add(y{0}, c{0})\n", i, i + 1);
   }
-  Model model = parse(fmt::format(R"(
+  return parse(fmt::format(R"(
     <ir_version: 8, opset_import: ["" : 17]>
-    agraph (float[256] y0) => (float[256] y8) <int64[1] shape = {{256}}> {{ {} }})",
-                                  nodes));
+    agraph (float[256] y0) => (float[256] y{}) <int64[1] shape = {{256}}> {{ {} }})",
+                           count, nodes));
+}
+
+TEST(FoldConstants, SharesItsLimitBetweenNodes) {
+  Model model = generators(8);
   PassContext context;
-  context.fold.max_bytes = 3000;  // each result has 1024 bytes
+  context.fold = {.max_node_bytes = 2000, .max_bytes = 3000};
   const auto outcome = find_pass(kPass)->run(model, context);
   ASSERT_TRUE(outcome.ok());
   EXPECT_EQ(outcome->rewrites, 2U);
   EXPECT_EQ(outcome->declined.size(), 6U);
 }
 
+TEST(FoldConstants, LimitsEachNode) {
+  PassRunOptions options;
+  options.context.fold = {.max_node_bytes = 1000, .max_bytes = 1 << 20};
+  const PassRun run = run_pass(kPass, generators(3), options);
+  EXPECT_EQ(run.outcome.rewrites, 0U);
+  EXPECT_EQ(run.outcome.declined.size(), 3U);
+}
+
 TEST(FoldConstants, LetsAWeightTakeThePlaceOfItsSource) {
   PassRunOptions options;
-  options.context.fold.max_bytes = 0;
+  options.context.fold = {.max_node_bytes = 0, .max_bytes = 0};
   const PassRun run = run_pass(kPass, R"(
     <ir_version: 8, opset_import: ["" : 17]>
     agraph (float[1,2] x) => (float[1,3] y) <float[3,2] w = {1, 2, 3, 4, 5, 6}> {
