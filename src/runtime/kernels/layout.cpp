@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <type_traits>
 
 #include "ops/shapes.h"
 #include "runtime/kernels/kernels.h"
@@ -75,8 +76,19 @@ Status dropout(KernelContext& context) {
   }
   context.set_output(0, *input);
   if (!context.wants_output(1)) return {};
-  if (context.opset() < 10)
-    return Error(ErrorCode::kUnsupported, "the mask of Dropout before opset 10 is not defined");
+  if (context.opset() < 10) {  // the mask was of the input's type
+    return dispatch<float, double, Float16>(context, input->type(), [&]<typename T>() -> Status {
+      PRESS_ASSIGN(Tensor * ones, context.allocate_output(1, input->type(), input->dims()));
+      T one{};
+      if constexpr (std::is_same_v<T, Float16>) {
+        one = to_float16(1.0F);
+      } else {
+        one = T{1};
+      }
+      std::ranges::fill(ones->mutable_data<T>(), one);
+      return {};
+    });
+  }
   PRESS_ASSIGN(Tensor * mask, context.allocate_output(1, DataType::kBool, input->dims()));
   std::ranges::fill(mask->mutable_data<bool>(), true);
   return {};
