@@ -237,7 +237,7 @@ class Rewriter {
   Value* add_dequantize(const Value* original, const Tensor& integers, Value* scale, int axis, Node* before) {
     NodeSpec spec{
         .op_type = "DequantizeLinear",
-        .inputs = {graph_.add_constant(integers, graph_.fresh_name(original->name() + "_quantized")), scale},
+        .inputs = {graph_.add_constant(integers, graph_.fresh_name(original->name() + "_q")), scale},
         .outputs = {graph_.fresh_name(original->name() + "_dq")}};
     if (axis >= 0 && axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
     return graph_.add_node(std::move(spec), before)->output();
@@ -259,7 +259,7 @@ class Rewriter {
     Value* zero_point = scalar_zero_point(params);
     Node* quantize = graph_.add_node({.op_type = "QuantizeLinear",
                                       .inputs = {value, scale, zero_point},
-                                      .outputs = {graph_.fresh_name(value->name() + "_quantized")}},
+                                      .outputs = {graph_.fresh_name(value->name() + "_q")}},
                                      before);
     const Node* dequantize = graph_.add_node({.op_type = "DequantizeLinear",
                                               .inputs = {quantize->output(), scale, zero_point},
@@ -282,7 +282,7 @@ class Rewriter {
                   .add_node(
                       {.op_type = "DequantizeLinear",
                        .inputs = {graph_.add_constant(integers_of(reals, params),
-                                                      graph_.fresh_name(constant->name() + "_quantized")),
+                                                      graph_.fresh_name(constant->name() + "_q")),
                                   scalar_scale(params.scale, constant->name()), scalar_zero_point(params)},
                        .outputs = {graph_.fresh_name(constant->name() + "_dq")}},
                       user)

@@ -94,7 +94,7 @@ TEST(QuantizeStatic, KeepsTheNamesOfTheFile) {
   EXPECT_EQ(conv->input(0)->name(), "x_dq");
   EXPECT_EQ(conv->input(1)->name(), "w");
   EXPECT_EQ(conv->input(2)->name(), "b");
-  EXPECT_EQ(conv->input(1)->producer()->input(0)->name(), "w_quantized");
+  EXPECT_EQ(conv->input(1)->producer()->input(0)->name(), "w_q");
 }
 
 TEST(QuantizeStatic, TakesSignedActivationsOnRequest) {
