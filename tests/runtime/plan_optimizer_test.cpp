@@ -90,6 +90,20 @@ TEST(PlanOptimizer, MultipliesByGatesOfAnotherShape) {
                            {2, 2, 4, 5});
 }
 
+TEST(PlanOptimizer, QuantizesAndBackInOneStep) {
+  expect_same_as_reference(
+      std::string("g (float[N,2,4,5] x) => (float[N,3,4,5] y) ") +
+          R"(<float[3,2,1,1] w = {0.5, -1, 2, 1, -0.25, 3}, float scale = {0.02}, uint8 zero = {100},
+                                   float other = {0.03}> {
+    a = Conv(x, w)
+    b = QuantizeLinear(a, scale, zero)
+    c = DequantizeLinear(b, scale, zero)
+    d = QuantizeLinear(c, scale, zero)
+    y = DequantizeLinear(d, other, zero)
+  })",
+      {2, 2, 4, 5});
+}
+
 TEST(PlanOptimizer, FlattensInTheOrderOfTheGraph) {
   expect_same_as_reference(std::string("g (float[N,2,4,5] x) => (float[N,60] y) ") + kWeights + R"({
     a = Conv(x, w)

@@ -30,7 +30,8 @@ Function batch_normalization, instance_normalization, layer_normalization, lrn, 
 Function softmax, log_softmax, hardmax;
 
 // quantization.cpp
-Function quantize_linear, dequantize_linear, dynamic_quantize_linear;
+Factory quantize_linear;
+Function dequantize_linear, dynamic_quantize_linear;
 
 // integer.cpp
 Function conv_integer, mat_mul_integer, qlinear_conv, qlinear_mat_mul;

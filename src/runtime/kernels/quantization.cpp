@@ -239,9 +239,7 @@ Result<Parameters> parameters_of(const KernelContext& context, const Dims& dims)
   return parameters;
 }
 
-}  // namespace
-
-Status quantize_linear(KernelContext& context) {
+Status quantize(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* source, required(context, 0));
   PRESS_ASSIGN(const Parameters parameters, parameters_of(context, source->dims()));
   DataType type = DataType::kUint8;
@@ -285,6 +283,64 @@ Status quantize_linear(KernelContext& context) {
     }
   }
   return {};
+}
+
+/// (saturate(round(x / scale) + zero point) - zero point) · scale, without the integers in between.
+Status quantize_and_back(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* source, required(context, 0));
+  PRESS_ASSIGN(const Parameters parameters, parameters_of(context, source->dims()));
+  const Tensor* zero_point = context.input(2);
+  PRESS_ASSIGN(const IntegerRange range,
+               range_of(zero_point != nullptr ? zero_point->type() : DataType::kUint8));
+  std::vector<float> converted;
+  if (source->type() != DataType::kFloat) {
+    PRESS_ASSIGN(converted, floats_of(*source));
+  }
+  const float* in = source->type() == DataType::kFloat ? source->data<float>().data() : converted.data();
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, source->dims()));
+  float* out = target->mutable_data<float>().data();
+  const float scale = parameters.scales[0];
+  const std::int32_t zero = parameters.zero_points.empty() ? 0 : parameters.zero_points[0];
+  parallel_for(context.threads(), source->size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      out[i] = static_cast<float>(quantized(in[i], scale, zero, range) - zero) * scale;
+    }
+  });
+  return {};
+}
+
+class QuantizeKernel final : public Kernel {
+ public:
+  Status run(KernelContext& context) override {
+    return and_back_ ? quantize_and_back(context) : quantize(context);
+  }
+
+  /// A DequantizeLinear with the same constant scale and zero point, per tensor.
+  Absorption absorb(const Follower& follower) override {
+    const std::vector<const Tensor*>& mine = follower.own;
+    const std::vector<const Tensor*>& theirs = follower.constants;
+    if (and_back_ || follower.node.op_type() != "DequantizeLinear" || follower.position != 0 ||
+        mine.size() != 3 || theirs.size() != 3) {
+      return Absorption::kNo;
+    }
+    for (std::size_t i = 1; i < 3; ++i) {
+      if (mine[i] == nullptr || theirs[i] == nullptr || mine[i]->size() != 1 || !(*mine[i] == *theirs[i])) {
+        return Absorption::kNo;
+      }
+    }
+    if (mine[1]->type() != DataType::kFloat) return Absorption::kNo;
+    and_back_ = true;
+    return Absorption::kYes;
+  }
+
+ private:
+  bool and_back_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> quantize_linear(const Node& /*node*/) {
+  return std::unique_ptr<Kernel>(std::make_unique<QuantizeKernel>());
 }
 
 Status dequantize_linear(KernelContext& context) {
