@@ -54,15 +54,19 @@ class Residual(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """1x1 expansion, 3x3 depthwise, linear 1x1 projection; added to its input if shapes agree."""
+    """1x1 expansion, 3x3 depthwise, linear 1x1 projection; added to its input if shapes agree.
+
+    Expansion 1 leaves out the first convolution.
+    """
 
     def __init__(self, inputs, outputs, stride, expansion):
         super().__init__()
         hidden = inputs * expansion
+        widen = dict(
+            expand=conv(inputs, hidden, 1), bn1=nn.BatchNorm2d(hidden), relu1=nn.ReLU6()
+        )
         self.body = chain(
-            expand=conv(inputs, hidden, 1),
-            bn1=nn.BatchNorm2d(hidden),
-            relu1=nn.ReLU6(),
+            **(widen if expansion > 1 else {}),
             depthwise=conv(hidden, hidden, 3, stride, groups=hidden),
             bn2=nn.BatchNorm2d(hidden),
             relu2=nn.ReLU6(),
@@ -92,7 +96,7 @@ def mobilenetv2(stem=16, last=192):
     layers = dict(stem=chain(conv=conv(1, stem, 3), bn=nn.BatchNorm2d(stem), relu=nn.ReLU6()))
     inputs = stem
     # Expansion, channels, blocks, stride of the first block.
-    stages = [(3, 24, 1, 2), (4, 24, 2, 1), (4, 48, 4, 2), (4, 80, 2, 1)]
+    stages = [(1, 24, 1, 2), (4, 24, 1, 1), (4, 48, 3, 2), (4, 80, 3, 1)]
     for stage, (expansion, outputs, depth, first_stride) in enumerate(stages, 1):
         for block in range(1, depth + 1):
             stride = first_stride if block == 1 else 1

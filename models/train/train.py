@@ -65,7 +65,7 @@ def train(network, images, labels, options):
         order = torch.randperm(len(images))[: batches * options.batch]
         for batch in order.view(batches, options.batch):
             inputs = augment(images[batch]).contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
                 logits = network(inputs)
             loss = F.cross_entropy(logits.float(), labels[batch], label_smoothing=0.05)
             optimiser.zero_grad()
@@ -86,6 +86,9 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=0.1, help="peak learning rate")
     parser.add_argument("--decay", type=float, default=5e-4, help="weight decay")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="mixed precision: faster for wide convolutions"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
