@@ -73,7 +73,7 @@ std::string summary(const OptimizeReport& report, bool verbose) {
       text += fmt::format("    {}\n", pass.notes[i]);
     if (!verbose) continue;
     for (const Declined& entry : pass.declined)
-      text += fmt::format("    not '{}': {}\n", entry.node, entry.reason);
+      text += fmt::format("    not {}: {}\n", entry.node, entry.reason);
   }
   if (report.calibration) {
     text += fmt::format("  calibrated on {} samples of '{}' in {}\n", report.calibration->samples,

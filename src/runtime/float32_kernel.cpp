@@ -1,6 +1,7 @@
 // Kernels that compute in float32 only, for the other floating-point types.
 #include <algorithm>
 
+#include "runtime/half.h"
 #include "runtime/kernel.h"
 
 namespace press {
@@ -11,31 +12,23 @@ bool needs_widening(DataType type, bool double_too) {
   return is_floating_point(type) && type != DataType::kFloat && !(double_too && type == DataType::kDouble);
 }
 
-template <typename From>
-float widened(From value) {
-  if constexpr (std::is_same_v<From, double>) {
-    return static_cast<float>(value);
-  } else {
-    return to_float(value);
-  }
-}
-
-template <typename From>
-void widen_to(const Tensor& from, std::span<float> target) {
-  std::ranges::transform(from.data<From>(), target.begin(), widened<From>);
-}
-
 void widen(const Tensor& from, Tensor& to) {
   const std::span<float> target = to.mutable_data<float>();
-  if (from.type() == DataType::kFloat16) widen_to<Float16>(from, target);
-  if (from.type() == DataType::kBFloat16) widen_to<BFloat16>(from, target);
-  if (from.type() == DataType::kDouble) widen_to<double>(from, target);
+  if (from.type() == DataType::kFloat16) {
+    convert(from.data<Float16>(), target);
+  } else if (from.type() == DataType::kBFloat16) {
+    std::ranges::transform(from.data<BFloat16>(), target.begin(),
+                           [](BFloat16 value) { return to_float(value); });
+  } else {
+    std::ranges::transform(from.data<double>(), target.begin(),
+                           [](double value) { return static_cast<float>(value); });
+  }
 }
 
 void narrow(const Tensor& from, Tensor& to) {
   const std::span<const float> source = from.data<float>();
   if (to.type() == DataType::kFloat16) {
-    std::ranges::transform(source, to.mutable_data<Float16>().begin(), to_float16);
+    convert(source, to.mutable_data<Float16>());
   } else if (to.type() == DataType::kBFloat16) {
     std::ranges::transform(source, to.mutable_data<BFloat16>().begin(), to_bfloat16);
   } else {

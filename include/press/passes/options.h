@@ -20,8 +20,8 @@ struct NodeSelection {
   std::vector<std::string> exclude;
 };
 
-/// What folding may add to a model: bytes of results less those of the constants that they replace. Shape arithmetic
-/// needs little; what needs more makes files large (Expand, Tile, ConstantOfShape).
+/// What folding may add to a model: bytes of results less those of the constants that they replace. Shape
+/// arithmetic needs little; what needs more makes files large (Expand, Tile, ConstantOfShape).
 struct FoldOptions {
   std::int64_t max_node_bytes = 1 << 10;  // one node
   std::int64_t max_bytes = 1 << 14;       // all nodes of a run together

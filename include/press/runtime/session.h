@@ -59,8 +59,8 @@ class Session {
 /// True where the runtime has a kernel for the node's operator.
 bool can_execute(const Node& node);
 
-/// Executes one node on given inputs (null: omitted). Outputs behind the first that nobody uses are undefined. Errors: as Session; kUnsupported where an output would
-/// need more than `max_output_bytes`.
+/// Executes one node on given inputs (null: omitted). Outputs behind the first that nobody uses are
+/// undefined. Errors: as Session; kUnsupported where an output would need more than `max_output_bytes`.
 Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs,
                                           std::int64_t max_output_bytes);
 

@@ -148,7 +148,8 @@ class Planner {
     }
     absorb_clamp(unit.output);
     for (const Value* value : {input, static_cast<const Value*>(unit.output)}) {
-      if (!observed(*value)) {
+      const bool needed = value == input || !hands_out_floats(*node);
+      if (needed && !observed(*value)) {
         return (decline(*node, fmt::format("there is no calibration data of '{}'", value->name())), Status());
       }
     }
@@ -159,6 +160,9 @@ class Planner {
     placement_.linear.push_back(unit);
     return {};
   }
+
+  /// Runtimes let a matrix product hand out its accumulator as float; a convolution must be rounded.
+  static bool hands_out_floats(const Node& node) { return node.is("Gemm") || node.is("MatMul"); }
 
   /// MatMul -> Add(constant of one element a channel): the Add is the MatMul's bias.
   void absorb_bias(LinearUnit& unit) {
@@ -264,9 +268,8 @@ class Planner {
     const std::size_t before = marked_.size();
     for (const LinearUnit& unit : placement_.linear) {
       marked_.insert(unit.node->input(0));
-      // Runtimes let a matrix product hand out its accumulator as float; a convolution must be rounded.
-      const bool matrix = unit.node->is("Gemm") || unit.node->is("MatMul");
-      if (!matrix || wanted_.contains(unit.output)) marked_.insert(unit.output);
+      const bool rounded = wanted_.contains(unit.output) && observed(*unit.output);
+      if (rounded || !hands_out_floats(*unit.node)) marked_.insert(unit.output);
     }
     for (Node* node : graph_.nodes()) {
       const auto kind = kinds_.find(node);
