@@ -1,7 +1,10 @@
 // What goes wrong ends in one clear sentence, the exit code of docs/errors.md, and no half-written file.
+#include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "cli/command_fixture.h"
@@ -142,6 +145,22 @@ TEST_F(ErrorTest, FullDiskLeavesTheOldFile) {
   expect_error(finished, 6, "old.onnx");
   EXPECT_EQ(text_of(path("old.onnx")), "precious");
   EXPECT_EQ(files(), before);
+}
+
+TEST_F(ErrorTest, FullTmpfsLeavesTheOldFile) {
+  const std::string disk = path("disk");
+  std::filesystem::create_directory(disk);
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=4k") != 0) {
+    GTEST_SKIP() << "a tmpfs cannot be mounted here: " << std::strerror(errno);
+  }
+  folder_.write("disk/old.onnx", "precious");  // takes the only page
+  const Finished finished = run({"prune", path("model.onnx"), "-o", disk + "/old.onnx", "--force", "-q"});
+  const std::string left = text_of(disk + "/old.onnx");
+  const auto entries = std::distance(std::filesystem::directory_iterator(disk), {});
+  ::umount2(disk.c_str(), MNT_DETACH);
+  expect_error(finished, 6, "old.onnx");
+  EXPECT_EQ(left, "precious");
+  EXPECT_EQ(entries, 1);
 }
 
 TEST_F(ErrorTest, FullStandardOutput) {
