@@ -14,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,11 +86,13 @@ inline Finished run_command_line(const std::filesystem::path& folder,
   return finished;
 }
 
-/// With standard output and error on a terminal; all that appears there is `out`.
-inline Finished run_on_terminal(const std::vector<std::string>& arguments) {
+/// With standard output and error on a terminal; all that appears there is `out`. Nullopt where the system
+/// gives no pseudo-terminal (a bare chroot).
+inline std::optional<Finished> run_on_terminal(const std::vector<std::string>& arguments) {
   int terminal = -1;
   winsize size{.ws_row = 25, .ws_col = 100, .ws_xpixel = 0, .ws_ypixel = 0};
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (child < 0) return std::nullopt;
   if (child == 0) become_command(arguments);
   Finished finished;
   char buffer[4096];
