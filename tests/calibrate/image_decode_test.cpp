@@ -3,6 +3,8 @@
 
 #include "calibrate/calibrate_support.h"
 
+#include <algorithm>
+
 namespace press::test {
 namespace {
 

@@ -2,6 +2,8 @@
 
 #include "calibrate/calibrate_support.h"
 
+#include <algorithm>
+
 namespace press::test {
 namespace {
 
