@@ -88,7 +88,7 @@ class Progress {
     if (error_.has_value() || at_end_) return std::nullopt;
     const std::size_t index = next_index_++;
     auto batch = source_();
-    if (!batch.ok()) fail_locked(index, std::move(batch).error());
+    if (!batch.ok()) fail_locked(index, batch.error());
     if (!batch.ok() || !batch->has_value()) {
       at_end_ = true;
       return std::nullopt;
