@@ -27,9 +27,9 @@ inline constexpr const char* kGeneralGroup = "General";
 class RecipeFlags {
  public:
   struct Look {
-    std::string_view flag = "";      // "": the option's own
-    std::string_view fallback = "";  // "": the option's own
-    std::string_view help = "";      // "": the option's own
+    std::string_view flag;      // "": the option's own
+    std::string_view fallback;  // "": the option's own
+    std::string_view help;      // "": the option's own
     const char* group = kMainGroup;
   };
 

@@ -70,6 +70,7 @@ std::string facts_text(const Inspection& inspection) {
   std::stable_sort(by_count.begin(), by_count.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<std::string> operators;
+  operators.reserve(by_count.size());
   for (const auto& [type, count] : by_count) operators.push_back(fmt::format("{} {}", type, count));
   std::vector<std::string> constants;
   for (const auto& [type, share] : facts.constants) {
