@@ -52,7 +52,7 @@ void Value::remove_use(std::size_t slot) {
 // ----------------------------------------------------------------------------------------------------------
 
 std::string Node::label() const {
-  const std::string operation = escaped(op_type_);
+  std::string operation = escaped(op_type_);
   if (!name_.empty()) return fmt::format("{} ({})", quoted(name_), operation);
   for (const Value* output : outputs_) {
     if (output != nullptr) return fmt::format("{} that makes {}", operation, quoted(output->name()));

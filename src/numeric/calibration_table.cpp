@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kFormat = "compress calibration table";
 constexpr int kVersion = 1;
-constexpr std::size_t kBins = 2 * Histogram::kHalf;
+constexpr std::size_t kBins = std::size_t{2} * Histogram::kHalf;
 
 Json histogram_to_json(const Histogram& histogram) {
   Json json = {

@@ -9,7 +9,7 @@
 namespace press {
 namespace {
 
-constexpr std::size_t kBins = 2 * Histogram::kHalf;
+constexpr std::size_t kBins = std::size_t{2} * Histogram::kHalf;
 // Values that are looked at at once: they stay in the first-level cache between the two looks.
 constexpr std::size_t kBlock = 4096;
 // Equal values come in runs (zeros behind a ReLU); counting neighbours in separate lanes keeps one increment
@@ -166,8 +166,8 @@ void Histogram::grow_to(int exponent) {
   for (std::size_t i = 0; i < kBins; ++i) {
     if (bins_[i] == 0) continue;
     const int bin = static_cast<int>(i) - kHalf;
-    const int target = shift < 16 ? bin >> shift : (bin < 0 ? -1 : 0);
-    grown[static_cast<std::size_t>(target + kHalf)] += bins_[i];
+    const int target = kHalf + (shift < 16 ? bin >> shift : (bin < 0 ? -1 : 0));
+    grown[static_cast<std::size_t>(target)] += bins_[i];
   }
   bins_ = std::move(grown);
   exponent_ = exponent;

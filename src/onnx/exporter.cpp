@@ -61,7 +61,7 @@ class Namer {
   }
 
  private:
-  bool free(const std::string& name) const {
+  bool is_free(const std::string& name) const {
     return !name.empty() && !taken_.contains(name) && (outer_ == nullptr || !outer_->sees(name));
   }
 
@@ -72,13 +72,13 @@ class Namer {
   }
 
   std::string unique(const std::string& wanted) {
-    if (free(wanted)) return wanted;
+    if (is_free(wanted)) return wanted;
     const std::string stem = wanted.empty() ? "value" : wanted;
     std::size_t& next = next_suffix_[stem];
     std::string name;
     do {
       name = fmt::format("{}_{}", stem, ++next);
-    } while (!free(name) || own_names_.contains(name));
+    } while (!is_free(name) || own_names_.contains(name));
     return name;
   }
 
@@ -92,7 +92,7 @@ class Namer {
       if (graph_.outer() != nullptr) slot.name = unique(slot.name);
       const bool takes_name =
           value->producer() != nullptr || (value->is_constant() && value->name() == slot.name);
-      if (takes_name && !named_.contains(value) && free(slot.name)) {
+      if (takes_name && !named_.contains(value) && is_free(slot.name)) {
         give(value, slot.name);
         continue;
       }

@@ -334,7 +334,7 @@ Result<GraphFields> read_graph_at(const Parts& message, int depth) {
 }  // namespace
 
 std::string NodeFields::label() const {
-  const std::string operation = escaped(op_type);
+  std::string operation = escaped(op_type);
   if (!name.empty()) return fmt::format("{} ({})", quoted(name), operation);
   for (const std::string_view output : outputs) {
     if (!output.empty()) return fmt::format("{} that makes {}", operation, quoted(output));
