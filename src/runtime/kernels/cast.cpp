@@ -33,7 +33,7 @@ To converted(From source) {
   } else if constexpr (std::is_same_v<To, bool>) {
     return value != 0;
   } else if constexpr (std::is_floating_point_v<std::remove_const_t<Value>> && std::is_integral_v<To>) {
-    if (!(value == value)) return 0;
+    if (std::isnan(value)) return 0;
     // 2^digits is exact in both types, unlike the largest integer.
     const auto limit =
         std::ldexp(static_cast<std::remove_const_t<Value>>(1), std::numeric_limits<To>::digits);
