@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "runtime/kernel_registry.h"
 #include "runtime/plan_optimizer.h"
@@ -116,9 +117,7 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Graph& graph, const O
 
 Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Node& node) {
   std::unique_ptr<GraphPlan> plan(new GraphPlan(Options{}));
-  Step step;
-  step.node = &node;
-  step.opset = node.graph()->opset(node.domain());
+  Step step = step_of(node);
   for (std::size_t i = 0; i < node.input_count(); ++i) {
     // A value that is used twice gets two places: the caller passes a tensor for each input.
     const Place place = plan->new_value(nullptr);
@@ -141,6 +140,14 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Node& node) {
   return plan;
 }
 
+GraphPlan::Step GraphPlan::step_of(const Node& node) {
+  Step step;
+  step.node = &node;
+  step.opset = node.graph()->opset(node.domain());
+  step.operators = node.op_type();
+  return step;
+}
+
 Status GraphPlan::add_graph(const Graph& graph) {
   graph_ = &graph;
   for (const Value* input : graph.inputs()) inputs_.push_back(new_value(input).index);
@@ -156,9 +163,7 @@ Status GraphPlan::add_graph(const Graph& graph) {
 }
 
 Status GraphPlan::add_node(const Node& node) {
-  Step step;
-  step.node = &node;
-  step.opset = node.graph()->opset(node.domain());
+  Step step = step_of(node);
   for (const Value* input : node.inputs()) {
     Place place;
     if (input != nullptr) {
@@ -275,6 +280,13 @@ Result<bool> GraphPlan::fold(Step& step) {
   return true;
 }
 
+std::vector<StepTime> GraphPlan::times() const {
+  std::vector<StepTime> times;
+  times.reserve(steps_.size());
+  for (const Step& step : steps_) times.push_back({step.node, step.operators, step.runs, step.nanoseconds});
+  return times;
+}
+
 void GraphPlan::plan_lifetimes() {
   std::vector<bool> needed(value_count_, false);
   for (const Place place : outputs_) {
@@ -319,7 +331,15 @@ Result<std::vector<Tensor>> GraphPlan::run(ExecutionState& state, std::span<cons
 
 Status GraphPlan::run_step(ExecutionState& state, Step& step, Values& values) {
   StepContext context(state, *this, step, values);
-  PRESS_TRY(step.kernel->run(context));
+  if (state.profile) {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point start = Clock::now();
+    PRESS_TRY(step.kernel->run(context));
+    step.nanoseconds += std::chrono::nanoseconds(Clock::now() - start).count();
+    ++step.runs;
+  } else {
+    PRESS_TRY(step.kernel->run(context));
+  }
   for (std::size_t i = 0; i < step.outputs.size(); ++i) {
     if (step.outputs[i].exists() && !tensor_at(step.outputs[i], values).defined()) {
       return Error(ErrorCode::kUnsupported, fmt::format("output {} cannot be computed", i));

@@ -12,6 +12,7 @@
 
 #include "press/ir/graph.h"
 #include "press/ops/operator.h"
+#include "press/runtime/session.h"
 #include "press/support/result.h"
 #include "runtime/buffer_pool.h"
 #include "runtime/kernel.h"
@@ -25,6 +26,7 @@ using ValueTap = std::function<void(const Value&, const Tensor&)>;
 struct ExecutionState {
   std::shared_ptr<BufferPool> pool;
   int threads = 1;
+  bool profile = false;
   std::int64_t max_output_bytes = INT64_MAX;  // of one tensor
   const std::unordered_set<const Value*>* watched = nullptr;
   const ValueTap* tap = nullptr;
@@ -59,6 +61,9 @@ class GraphPlan {
   /// Values of outer graphs that the steps use and that are not constant there.
   const std::vector<const Value*>& captures() const { return captures_; }
 
+  /// The steps with the time that they took while ExecutionState::profile was set.
+  std::vector<StepTime> times() const;
+
   /// The tensor of a value that is the same in every run, or null.
   const Tensor* constant(const Value* value) const;
 
@@ -89,11 +94,15 @@ class GraphPlan {
     std::vector<Nested> nested;
     std::vector<std::pair<const Value*, Place>> made;  // values of the graph that are ready after the step
     std::vector<int> last_uses;                        // what to let go after the step
+    std::string operators;                             // see StepTime
+    std::int64_t runs = 0;                             // counted while profiled
+    std::int64_t nanoseconds = 0;
   };
 
   using Values = std::vector<Tensor>;
 
   explicit GraphPlan(const Options& options) : options_(options) {}
+  static Step step_of(const Node& node);
   Status add_graph(const Graph& graph);
   Status add_node(const Node& node);
   Status add_nested(const Node& node, Step& step);

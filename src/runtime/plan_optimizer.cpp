@@ -94,6 +94,7 @@ class PlanOptimizer {
       if (absorption == Absorption::kWithInput) steps[i].inputs.push_back(*other);
       steps[i].outputs = std::move(follower.outputs);
       steps[i].made = std::move(follower.made);
+      steps[i].operators += "+" + follower.operators;
       follower = std::move(steps[i]);
       gone[i] = true;
       for (const Place input : follower.inputs) {
@@ -310,6 +311,7 @@ class PlanOptimizer {
   void add_conversion(const Node& node, Place from, Place to, bool channels_last) {
     Step step;
     step.node = &node;
+    step.operators = "Reorder";
     step.kernel = make_layout_kernel(channels_last);
     step.inputs = {from};
     step.outputs = {to};

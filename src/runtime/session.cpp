@@ -64,6 +64,7 @@ class Session::Plan {
     plan->reference_ = options.reference;
     plan->state_.pool = BufferPool::create();
     plan->state_.threads = std::max(options.threads, 1);
+    plan->state_.profile = options.profile;
     const ThreadScope scope(plan->state_.threads);
     PRESS_ASSIGN(plan->steps_, plan->make_steps(nullptr));
     return plan;
@@ -89,6 +90,7 @@ class Session::Plan {
   }
 
   std::int64_t peak_bytes() const { return state_.pool->peak_bytes(); }
+  std::vector<StepTime> profile() const { return state_.profile ? steps_->times() : std::vector<StepTime>(); }
 
  private:
   /// Steps that compute the values of `kept` as they are in the graph.
@@ -158,6 +160,10 @@ Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs,
 
 std::int64_t Session::peak_bytes() const {
   return plan_->peak_bytes();
+}
+
+std::vector<StepTime> Session::profile() const {
+  return plan_->profile();
 }
 
 bool can_execute(const Node& node) {

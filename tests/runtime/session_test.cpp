@@ -175,5 +175,26 @@ TEST(Session, ComputesHalfPrecisionInFloat32) {
   EXPECT_EQ(outputs[0], half({2, 2}, {4, 5, 10, 11}));
 }
 
+TEST(Session, ProfilesEveryStep) {
+  const Model model = parsed(R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N,1,4,4] x) => (float[N,2,4,4] y)
+    <float[2,1,1,1] w = {0.5, -1}> {
+    a = Conv(x, w)
+    b = Relu(a)
+    y = Exp(b)
+  })");
+  Result<Session> session = Session::create(*model.graph, {.profile = true});
+  ASSERT_TRUE(session.ok());
+  const std::vector<Tensor> inputs = {noise({2, 1, 4, 4})};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(session->run(inputs).ok());
+  bool found = false;
+  for (const StepTime& step : session->profile()) {
+    EXPECT_EQ(step.runs, 3);
+    EXPECT_GT(step.nanoseconds, 0);
+    found = found || (step.operators == "Conv+Relu" && step.node == *model.graph->nodes().begin());
+  }
+  EXPECT_TRUE(found);
+  EXPECT_TRUE(Session::create(*model.graph).value().profile().empty());
+}
+
 }  // namespace
 }  // namespace press

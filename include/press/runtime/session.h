@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "press/ir/graph.h"
@@ -19,6 +20,17 @@ struct SessionOptions {
   /// Executes node by node, as the operators are defined: nothing fused, integers emulated in float32.
   /// Slower; for comparison.
   bool reference = false;
+  /// Measures how long each step takes, for Session::profile().
+  bool profile = false;
+};
+
+/// What a session executes at once, and how long it took in all runs so far. Times of subgraphs are part of
+/// the step that runs them.
+struct StepTime {
+  const Node* node = nullptr;  // the node that the step began with; borrowed from the graph
+  std::string operators;       // what is done in one go: "Conv+Add+Relu"; "Reorder" where a layout changes
+  std::int64_t runs = 0;
+  std::int64_t nanoseconds = 0;
 };
 
 /// Sees an intermediate tensor while a run goes on; the tensor's memory may be reused when the call returns.
@@ -49,6 +61,9 @@ class Session {
 
   /// Bytes of intermediate tensors and results at the peak of the last run.
   std::int64_t peak_bytes() const;
+
+  /// The steps of runs without a tap, in execution order; empty unless options.profile was set.
+  std::vector<StepTime> profile() const;
 
  private:
   class Plan;
