@@ -59,5 +59,23 @@ TEST(IntegerKernels, IndicesAreChecked) {
       std::string::npos);
 }
 
+TEST(IntegerKernels, MatrixProductTakesFloat16Scales) {
+  const Model model = parsed(R"(<ir_version: 10, opset_import: ["" : 21]>
+    g (uint8[1,2] a, float16 a_scale, uint8 a_zero, uint8[2,1] b, float16 b_scale, uint8 b_zero,
+       float16 y_scale, uint8 y_zero) => (uint8[1,1] y) {
+      y = QLinearMatMul(a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero)
+    })");
+  const auto bytes = [](Dims dims, const std::vector<std::uint8_t>& values) {
+    return Tensor::of<std::uint8_t>(dims, values);
+  };
+  const auto half = [](float value) { return Tensor::scalar(to_float16(value)); };
+  // (5 · 3 + 250 · 2 - what the zero points take) · 0.5 · 0.25 / 2 + 7
+  EXPECT_EQ(
+      run_graph(*model.graph, {bytes({1, 2}, {5, 250}), half(0.5F), bytes({}, {2}), bytes({2, 1}, {4, 3}),
+                               half(0.25F), bytes({}, {1}), half(2), bytes({}, {7})})
+          .at(0),
+      bytes({1, 1}, {39}));
+}
+
 }  // namespace
 }  // namespace press

@@ -170,11 +170,23 @@ Status write_integers(KernelContext& context, const Accumulated& result) {
   return {};
 }
 
-Result<const Tensor*> scale_at(const KernelContext& context, std::size_t index) {
-  PRESS_ASSIGN(const Tensor* scale, required(context, index, DataType::kFloat));
-  if (scale->size() < 1)
-    return Error(ErrorCode::kInput, fmt::format("the scale at input {} is empty", index));
-  return scale;
+/// The scales of input `index`: float32, float16 or bfloat16, at least one.
+Result<std::vector<float>> scales_at(const KernelContext& context, std::size_t index) {
+  PRESS_ASSIGN(const Tensor* scale, required(context, index));
+  std::vector<float> scales;
+  if (scale->type() == DataType::kFloat) {
+    scales.assign(scale->data<float>().begin(), scale->data<float>().end());
+  } else if (scale->type() == DataType::kFloat16) {
+    for (const Float16 value : scale->data<Float16>()) scales.push_back(to_float(value));
+  } else if (scale->type() == DataType::kBFloat16) {
+    for (const BFloat16 value : scale->data<BFloat16>()) scales.push_back(to_float(value));
+  } else {
+    return Error(ErrorCode::kInput,
+                 fmt::format("the scale at input {} should be float32 or float16, but is {}", index,
+                             name(scale->type())));
+  }
+  if (scales.empty()) return Error(ErrorCode::kInput, fmt::format("the scale at input {} is empty", index));
+  return scales;
 }
 
 template <typename T>
@@ -191,23 +203,21 @@ void requantize_to(const Accumulated& result, const std::vector<float>& factors,
 
 /// y = saturate(round(sum · a_scale · b_scale / y_scale) + y_zero_point); b_scale may differ along the output
 /// channels, which are `inner` elements apart.
-Status requantize(KernelContext& context, const Accumulated& result, const Tensor& a_scale,
-                  const Tensor& b_scale, std::int64_t channels, std::int64_t inner) {
-  PRESS_ASSIGN(const Tensor* y_scale, scale_at(context, 6));
+Status requantize(KernelContext& context, const Accumulated& result, const std::vector<float>& a_scales,
+                  const std::vector<float>& b_scales, std::int64_t channels, std::int64_t inner) {
+  PRESS_ASSIGN(const std::vector<float> y_scales, scales_at(context, 6));
   PRESS_ASSIGN(const Tensor* y_zero, required(context, 7));
   if (y_zero->type() != DataType::kUint8 && y_zero->type() != DataType::kInt8) {
     return Error(ErrorCode::kInput, fmt::format("the output's zero point should be uint8 or int8, but is {}",
                                                 name(y_zero->type())));
   }
   PRESS_ASSIGN(const Integers zeros, integers_of(*y_zero));
-  if (a_scale.size() != 1 || y_scale->size() != 1 || zeros.size() != 1 ||
-      (b_scale.size() != 1 && b_scale.size() != channels)) {
+  if (a_scales.size() != 1 || y_scales.size() != 1 || zeros.size() != 1 ||
+      (b_scales.size() != 1 && static_cast<std::int64_t>(b_scales.size()) != channels)) {
     return Error(ErrorCode::kUnsupported, "only weights may have a scale for each channel");
   }
   std::vector<float> factors;
-  for (const float scale : b_scale.data<float>()) {
-    factors.push_back(a_scale.data<float>()[0] * scale / y_scale->data<float>()[0]);
-  }
+  for (const float scale : b_scales) factors.push_back(a_scales[0] * scale / y_scales[0]);
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, y_zero->type(), result.dims));
   if (y_zero->type() == DataType::kUint8) {
     requantize_to(result, factors, inner, zeros[0], target->mutable_data<std::uint8_t>());
@@ -240,9 +250,9 @@ Status mat_mul_integer(KernelContext& context) {
 
 Status qlinear_conv(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* x, required(context, 0));
-  PRESS_ASSIGN(const Tensor* x_scale, scale_at(context, 1));
+  PRESS_ASSIGN(const std::vector<float> x_scales, scales_at(context, 1));
   PRESS_ASSIGN(const Tensor* w, required(context, 3));
-  PRESS_ASSIGN(const Tensor* w_scale, scale_at(context, 4));
+  PRESS_ASSIGN(const std::vector<float> w_scales, scales_at(context, 4));
   PRESS_ASSIGN(const Integers source, centred(*x, context.input(2), SIZE_MAX));
   PRESS_ASSIGN(const Integers weights, centred(*w, context.input(5), 0));
   PRESS_ASSIGN(Accumulated result, convolve(context, *x, source, *w, weights));
@@ -256,19 +266,19 @@ Status qlinear_conv(KernelContext& context) {
           static_cast<std::uint32_t>(bias->data<std::int32_t>()[static_cast<std::size_t>(channel)]);
     }
   }
-  return requantize(context, result, *x_scale, *w_scale, channels, inner);
+  return requantize(context, result, x_scales, w_scales, channels, inner);
 }
 
 Status qlinear_mat_mul(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* a, required(context, 0));
-  PRESS_ASSIGN(const Tensor* a_scale, scale_at(context, 1));
+  PRESS_ASSIGN(const std::vector<float> a_scales, scales_at(context, 1));
   PRESS_ASSIGN(const Tensor* b, required(context, 3));
-  PRESS_ASSIGN(const Tensor* b_scale, scale_at(context, 4));
+  PRESS_ASSIGN(const std::vector<float> b_scales, scales_at(context, 4));
   PRESS_ASSIGN(const Integers left, centred(*a, context.input(2), SIZE_MAX));
   PRESS_ASSIGN(const Integers right,
                centred(*b, context.input(5), b->rank() >= 2 ? b->rank() - 1 : SIZE_MAX));
   PRESS_ASSIGN(const Accumulated result, multiply(context, *a, left, *b, right));
-  return requantize(context, result, *a_scale, *b_scale, result.dims.back(), 1);
+  return requantize(context, result, a_scales, b_scales, result.dims.back(), 1);
 }
 
 }  // namespace press::kernels

@@ -130,7 +130,7 @@ Result<Taps> taps_of(const Settings& settings, const Axis& axis) {
       const double distance = (static_cast<double>(k) - x) / widen;
       double weight =
           linear ? std::max(0.0, 1 - std::abs(distance)) : cubic_weight(distance, settings.cubic_a);
-      if ((settings.exclude_outside || settings.antialias) && (k < 0 || k >= axis.input)) weight = 0;
+      if (settings.exclude_outside && (k < 0 || k >= axis.input)) weight = 0;
       if (weight == 0) continue;
       sum += weight;
       taps.sources.push_back(std::clamp<std::int64_t>(k, 0, axis.input - 1));
