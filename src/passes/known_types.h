@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "press/ops/operator.h"
 
@@ -27,5 +28,10 @@ class KnownTypes {
   const Graph& graph_;
   std::optional<ShapeTable> table_;
 };
+
+/// What Reshape must be told to make `out` of a tensor of shape `in`: known extents as they are, 0 where one
+/// is the input's at the same place, -1 for not more than one that is open. Nullopt where that does not
+/// suffice.
+std::optional<std::vector<std::int64_t>> reshape_target_of(const Shape& in, const Shape& out);
 
 }  // namespace press

@@ -7,8 +7,13 @@
 //   Transpose                 with perm = 0, 1, 2, …
 //   Pad                       by nothing on every side
 //   Concat, Sum, Max, Min     of one input
-//   Reshape, Flatten, Squeeze, Unsqueeze, Expand
+//   Reshape, Flatten, Squeeze, Unsqueeze, Expand, Tile
 //                             where both shapes are known to be the same, named dims included
+//   Slice                     the same, with steps of 1
+//   Resize                    by factors of 1
+//   AveragePool, MaxPool      of one element, without strides and padding
+//   Split                     into one part
+//   Mul, Div by 1; Sub of 0   where broadcasting changes nothing
 //
 // Conditions: between a graph's output and another interface value (graph input, constant, value of an outer
 // graph, a second output) the operator stays, because a file needs a node there.
@@ -17,9 +22,12 @@
 // fuse.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "passes/declarations.h"
+#include "passes/floats.h"
 #include "passes/known_types.h"
+#include "passes/match.h"
 
 namespace press::passes {
 namespace {
@@ -29,8 +37,8 @@ bool is_one_of(const Node& node, const std::array<std::string_view, N>& op_types
   return node.domain().empty() && std::ranges::find(op_types, node.op_type()) != op_types.end();
 }
 
-constexpr std::array<std::string_view, 5> kReshaping = {"Reshape", "Flatten", "Squeeze", "Unsqueeze",
-                                                        "Expand"};
+constexpr std::array<std::string_view, 6> kReshaping = {"Reshape",   "Flatten", "Squeeze",
+                                                        "Unsqueeze", "Expand",  "Tile"};
 constexpr std::array<std::string_view, 4> kVariadic = {"Concat", "Sum", "Max", "Min"};
 
 bool is_zero(const Tensor& tensor) {
@@ -75,6 +83,44 @@ bool is_zero_pad(const Node& node) {
   return pads != nullptr && is_zero(*pads);
 }
 
+bool has_unit_steps(const Node& node) {
+  if (node.graph()->opset() < 10 || node.input(4) == nullptr) return true;
+  const auto steps = integers_of(constant_input(node, 4));
+  return steps.has_value() && std::ranges::all_of(*steps, [](std::int64_t step) { return step == 1; });
+}
+
+bool is_all(const Tensor* tensor, double number) {
+  if (tensor == nullptr || tensor->size() == 0 || !is_floating_point(tensor->type())) return false;
+  bool all = true;
+  for_each_float(*tensor, [&](std::int64_t, double element) {
+    all = all && element == number && !std::signbit(element);
+  });
+  return all;
+}
+
+bool is_identity_resize(const Node& node) {
+  const std::size_t scales = node.is("Upsample") || node.graph()->opset() < 11 ? 1 : 2;
+  return node.string_attribute("coordinate_transformation_mode", "half_pixel") != "tf_crop_and_resize" &&
+         node.string_attribute("mode", "nearest") != "cubic" && is_all(constant_input(node, scales), 1.0);
+}
+
+bool is_pool_of_one(const Node& node) {
+  const auto all = [&](std::string_view name, std::int64_t number) {
+    return std::ranges::all_of(node.ints_attribute(name), [&](std::int64_t one) { return one == number; });
+  };
+  return node.has_attribute("kernel_shape") && all("kernel_shape", 1) && all("strides", 1) &&
+         all("pads", 0) && (node.output(1) == nullptr || node.output(1)->uses().empty());
+}
+
+/// The operand that Mul or Div by 1 or Sub of 0 leaves as it is (x + 0 is not x for x = -0).
+std::optional<std::size_t> untouched_operand(const Node& node) {
+  const bool is_product = node.is("Mul") || node.is("Div");
+  if (!is_product && !node.is("Sub")) return std::nullopt;
+  if (is_all(constant_input(node, 1), is_product ? 1.0 : 0.0)) return 0;
+  if (node.is("Mul") && is_all(constant_input(node, 0), 1.0)) return 1;
+  return std::nullopt;
+}
+
 bool has_no_effect(const Node& node, KnownTypes& types, std::string& reason) {
   if (node.is("Identity")) return true;
   if (node.is("Dropout")) return is_inference_dropout(node, reason);
@@ -87,6 +133,15 @@ bool has_no_effect(const Node& node, KnownTypes& types, std::string& reason) {
            static_cast<std::int64_t>(from->element) == to;
   }
   if (is_one_of(node, kVariadic)) return node.input_count() == 1;
+  if (node.is("Split")) return node.output_count() == 1;
+  if (node.is("Resize") || node.is("Upsample")) return is_identity_resize(node);
+  if (node.is("AveragePool") || node.is("MaxPool")) return is_pool_of_one(node);
+  if (node.is("Slice")) {
+    return same_shape(types.type(node.input(0)), types.type(node.output(0))) && has_unit_steps(node);
+  }
+  if (const auto operand = untouched_operand(node); operand.has_value()) {
+    return same_shape(types.type(node.input(*operand)), types.type(node.output(0)));
+  }
   if (is_one_of(node, kReshaping)) return same_shape(types.type(node.input(0)), types.type(node.output(0)));
   return false;
 }
@@ -100,7 +155,7 @@ bool is_needed_by_interface(const Graph& graph, const Value& input, const Value&
 void eliminate(Graph& graph, KnownTypes& types, PassOutcome& outcome) {
   for (Node* node : graph.nodes_snapshot()) {
     for (Graph* inner : node->subgraphs()) eliminate(*inner, types, outcome);
-    Value* input = node->input(0);
+    Value* input = node->input(untouched_operand(*node).value_or(0));
     Value* output = node->output(0);
     if (input == nullptr || output == nullptr) continue;
     std::string reason;
