@@ -21,7 +21,7 @@ void EvaluationFlow::declare(CLI::App& app, const char* models_help) {
   threads.add(app);
 }
 
-Result<Evaluation> EvaluationFlow::run(bool latency, Console& console) const {
+Result<Evaluation> EvaluationFlow::run(EvaluationOptions options, Console& console) const {
   PRESS_TRY(json.check());
   Recipe recipe;
   PRESS_TRY(flags.apply(recipe));
@@ -34,12 +34,9 @@ Result<Evaluation> EvaluationFlow::run(bool latency, Console& console) const {
     PRESS_ASSIGN(NamedModel model, read_named_model(input));
     models.push_back(std::move(model));
   }
-  const EvaluationOptions options{
-      .threads = threads.resolved(), .latency = latency, .progress = console.progress()};
+  options.threads = threads.resolved();
+  options.progress = console.progress();
   PRESS_ASSIGN(Evaluation evaluation, evaluate(models, recipe.calibration, options));
-  if (json.wanted()) {
-    PRESS_TRY(json.write(to_json(evaluation)));
-  }
   for (const std::string& warning : evaluation.warnings) console.warn(warning);
   for (const SkippedSample& sample : evaluation.skipped) {
     console.warn(fmt::format("skipped '{}': {}", sample.name, sample.reason));

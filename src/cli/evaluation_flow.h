@@ -24,8 +24,8 @@ struct EvaluationFlow {
   /// MODELS, --images, --json, the flags of samples, --threads.
   void declare(CLI::App& app, const char* models_help);
 
-  /// Evaluates, says warnings, writes JSON where it is asked for.
-  Result<Evaluation> run(bool latency, Console& console) const;
+  /// Evaluates and says warnings; `options` as they are, with threads and progress filled in.
+  Result<Evaluation> run(EvaluationOptions options, Console& console) const;
 };
 
 }  // namespace press

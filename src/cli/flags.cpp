@@ -113,31 +113,30 @@ Status RecipeFlags::apply(Recipe& recipe) const {
   return {};
 }
 
-void JsonTarget::add(CLI::App& app, std::string_view help) {
-  option = app.add_option("--json", path, std::string(help));
+void TextTarget::add(CLI::App& app, std::string flag_name, std::string_view help) {
+  flag = std::move(flag_name);
+  extension = flag == "--markdown" ? ".md" : flag == "--junit" ? ".xml" : "." + flag.substr(2);
+  option = app.add_option(flag, path, std::string(help));
   option->expected(0, 1)->type_name("[FILE]")->group(kMainGroup);
 }
 
-bool JsonTarget::wanted() const {
+bool TextTarget::wanted() const {
   return option != nullptr && option->count() > 0;
 }
-bool JsonTarget::to_stdout() const {
+bool TextTarget::to_stdout() const {
   return wanted() && (path.empty() || path == "-");
 }
 
-Status JsonTarget::check() const {
-  if (!wanted() || to_stdout() || path.ends_with(".json")) return {};
-  return Error(
-      ErrorCode::kUsage,
-      fmt::format("--json takes a file whose name ends in .json, or - for standard output, not '{}'", path));
+Status TextTarget::check() const {
+  if (!wanted() || to_stdout() || path.ends_with(extension)) return {};
+  return Error(ErrorCode::kUsage,
+               fmt::format("{} takes a file whose name ends in {}, or - for standard output, not '{}'", flag,
+                           extension, path));
 }
 
-Status JsonTarget::write(const std::string& json) const {
-  if (to_stdout()) return Console::print(json);
-  PRESS_ASSIGN(AtomicFile file, AtomicFile::create(path, {.overwrite = true}));
-  PRESS_TRY(file.write(std::as_bytes(std::span(json))));
-  PRESS_TRY(file.flush());
-  return file.commit();
+Status TextTarget::write(const std::string& text) const {
+  if (to_stdout()) return Console::print(text);
+  return write_file(path, text);
 }
 
 void Threads::add(CLI::App& app) {

@@ -54,18 +54,25 @@ class RecipeFlags {
   std::vector<Flag> flags_;
 };
 
-/// --json [FILE]
-struct JsonTarget {
-  std::string path;  // "-": standard output; "": none
+/// A report in one format: --json [FILE], --csv [FILE], …
+struct TextTarget {
+  std::string path;  // "-" or "": standard output
+  std::string flag;
+  std::string extension;
   CLI::Option* option = nullptr;
 
-  void add(CLI::App& app, std::string_view help);
+  void add(CLI::App& app, std::string flag_name, std::string_view help);
   bool wanted() const;
   bool to_stdout() const;
   /// kUsage where the value is something that the user hardly meant, such as the model.
   Status check() const;
   /// Errors: kOutput.
-  Status write(const std::string& json) const;
+  Status write(const std::string& text) const;
+};
+
+/// --json [FILE]
+struct JsonTarget : TextTarget {
+  void add(CLI::App& app, std::string_view help) { TextTarget::add(app, "--json", help); }
 };
 
 /// --threads N; 0 stands for all cores.

@@ -14,7 +14,7 @@
 namespace press {
 
 std::string shown(const std::string& path) {
-  return path == "-" ? "standard input" : press::quoted(path);
+  return path == "-" ? kStandardInput : press::quoted(path);
 }
 
 Result<Model> read_model(const std::string& path) {
@@ -27,7 +27,7 @@ Result<NamedModel> read_named_model(const std::string& path) {
   const auto bytes = path == "-" ? std::uintmax_t{0} : std::filesystem::file_size(path, error);
   const bool known = path != "-" && !error;
   const std::int64_t size = known ? static_cast<std::int64_t>(bytes) : serialized_size(model);
-  return NamedModel{.name = path == "-" ? "standard input" : path, .bytes = size, .model = std::move(model)};
+  return NamedModel{.name = path == "-" ? kStandardInput : path, .bytes = size, .model = std::move(model)};
 }
 
 void ModelTarget::add(CLI::App& app) {

@@ -62,7 +62,10 @@ class CompareVerb : public Verb {
       return Error(ErrorCode::kUsage,
                    "compare needs two models or more; for a single one there is compress evaluate");
     }
-    PRESS_ASSIGN(const Evaluation evaluation, flow_.run(false, console));
+    PRESS_ASSIGN(const Evaluation evaluation, flow_.run({.latency = false, .packed = false}, console));
+    if (flow_.json.wanted()) {
+      PRESS_TRY(flow_.json.write(to_json(evaluation)));
+    }
     for (const ModelEvaluation& model : evaluation.models) {
       for (const OutputDifference& output : model.score.differences) {
         const std::uint64_t odd = output.difference.non_finite();

@@ -3,8 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <limits>
 
 #include "evaluation_flow.h"
+#include "press/pipeline/gates.h"
 #include "press/support/units.h"
 #include "table.h"
 #include "verb.h"
@@ -23,11 +26,15 @@ std::string evaluation_table(const Evaluation& evaluation) {
                {"ratio", kRight},
                {"top-1 %", kRight},
                {"diff", kRight},
+               {"top-5 %", kRight},
                {"agree %", kRight},
+               {"gzip", kRight},
                {"params", kRight},
                {"zeros %", kRight},
                {"MACs", kRight},
-               {"ms/image", kRight}});
+               {"ms", kRight},
+               {"p95", kRight},
+               {"images/s", kRight}});
   const ModelEvaluation& first = evaluation.models.front();
   for (const ModelEvaluation& model : evaluation.models) {
     const auto top1 = model.score.top1_percent();
@@ -37,9 +44,12 @@ std::string evaluation_table(const Evaluation& evaluation) {
                                              static_cast<double>(std::max<std::int64_t>(1, first.bytes))),
                    percent(top1),
                    &model != &first && top1 && first_top1 ? fmt::format("{:+.2f}", *top1 - *first_top1) : "",
-                   percent(model.score.agreement_percent()), human_count(model.facts.parameters),
+                   percent(model.score.top5_percent()), percent(model.score.agreement_percent()),
+                   model.packed ? human_bytes(model.packed->gzip) : "-", human_count(model.facts.parameters),
                    fmt::format("{:.1f}", 100 * model.facts.sparsity()), human_count(model.facts.macs),
-                   model.latency ? fmt::format("{:.3f}", model.latency->per_sample_ms) : "-"});
+                   model.latency ? fmt::format("{:.3f}", model.latency->median_ms) : "-",
+                   model.latency ? fmt::format("{:.3f}", model.latency->p95_ms) : "-",
+                   model.latency ? fmt::format("{:.0f}", model.latency->samples_per_second()) : "-"});
   }
   return table.text();
 }
@@ -51,11 +61,107 @@ std::string footnote(const Evaluation& evaluation) {
   if (first.score.labelled < evaluation.samples)
     text += fmt::format(", {} with labels", first.score.labelled);
   if (first.latency) {
-    text += fmt::format("; ms/image: median at batch {}, {} thread{}", first.latency->batch,
-                        evaluation.threads, evaluation.threads == 1 ? "" : "s");
+    text += fmt::format("; ms and p95: one image at a time; images/s: batch {}; {}, {} thread{}",
+                        first.latency->batch, evaluation.engine, evaluation.threads,
+                        evaluation.threads == 1 ? "" : "s");
   }
   return text;
 }
+
+/// A line for each label that came up: how many, how many were hit, and what the others were taken for.
+std::string class_table(const Evaluation& evaluation) {
+  using enum Table::Align;
+  Table table({{"model", kLeft, 28},
+               {"label", kRight},
+               {"samples", kRight},
+               {"top-1 %", kRight},
+               {"top-5 %", kRight},
+               {"precision %", kRight},
+               {"mostly taken for", kLeft}});
+  const auto share = [](std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? std::string("-")
+                      : fmt::format("{:.2f}", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  };
+  for (const ModelEvaluation& model : evaluation.models) {
+    const auto& confusion = model.score.confusion;
+    for (std::size_t c = 0; c < model.score.per_class.size(); ++c) {
+      const ClassScore& score = model.score.per_class[c];
+      if (score.labelled == 0) continue;
+      const auto label = static_cast<std::int64_t>(c);
+      std::int64_t answered = 0, mistaken = 0, other = -1;
+      for (const auto& [pair, samples] : confusion) {
+        if (pair.second == label) answered += samples;
+        if (pair.first != label || pair.second == label || samples <= mistaken) continue;
+        mistaken = samples;
+        other = pair.second;
+      }
+      table.add_row({model.name, std::to_string(c), std::to_string(score.labelled),
+                     share(score.top1, score.labelled), share(score.top5, score.labelled),
+                     share(score.top1, answered),
+                     mistaken == 0 ? "" : fmt::format("{} ({})", other, mistaken)});
+    }
+  }
+  return table.text();
+}
+
+/// Rows are labels, columns best classes; for networks of few classes.
+std::string confusion_matrix(const ModelEvaluation& model) {
+  using enum Table::Align;
+  std::vector<Table::Column> columns{{"label", kRight}};
+  for (std::int64_t c = 0; c < model.score.classes; ++c) columns.push_back({std::to_string(c), kRight});
+  Table table(columns);
+  for (std::int64_t label = 0; label < model.score.classes; ++label) {
+    std::vector<std::string> row;
+    row.reserve(columns.size());
+    row.push_back(std::to_string(label));
+    for (std::int64_t c = 0; c < model.score.classes; ++c) {
+      const auto found = model.score.confusion.find({label, c});
+      row.push_back(found == model.score.confusion.end() ? "." : std::to_string(found->second));
+    }
+    table.add_row(std::move(row));
+  }
+  return model.name + "\n" + table.text(2);
+}
+
+/// The limits as flags, --min-top1 and so on.
+class GateFlags {
+ public:
+  void add(CLI::App& app) {
+    given_.resize(all_gates().size());
+    for (std::size_t i = 0; i < all_gates().size(); ++i) {
+      const GateKind& kind = all_gates()[i];
+      app.add_option("--" + std::string(kind.name), given_[i],
+                     std::string(kind.help) + "; exit code 5 where it is missed")
+          ->type_name(kind.unit == "bytes" ? "BYTES" : "NUMBER")
+          ->default_str("none")
+          ->group("Limits for scripts");
+    }
+  }
+
+  Result<std::vector<GateLimit>> limits() const {
+    std::vector<GateLimit> limits;
+    for (std::size_t i = 0; i < given_.size(); ++i) {
+      if (given_[i].empty()) continue;
+      const GateKind& kind = all_gates()[i];
+      if (kind.unit == "bytes") {
+        const auto bytes = parse_bytes(given_[i]);
+        if (!bytes) {
+          return Error(
+              ErrorCode::kUsage,
+              fmt::format("--{}: '{}' is no number of bytes; write 1200000 or 1.2MB", kind.name, given_[i]));
+        }
+        limits.push_back({&kind, static_cast<double>(*bytes)});
+        continue;
+      }
+      PRESS_ASSIGN(const double limit, parse_number(given_[i]).with_context("--" + std::string(kind.name)));
+      limits.push_back({&kind, limit});
+    }
+    return limits;
+  }
+
+ private:
+  std::vector<std::string> given_;
+};
 
 class EvaluateVerb : public Verb {
  public:
@@ -65,26 +171,111 @@ class EvaluateVerb : public Verb {
   }
   std::string_view description() const override {
     return "Runs one or more models over the same samples, which are decoded once, and prints a line for "
-           "each: size of the "
-           "file, top-1 accuracy, difference to and agreement with the first model, parameters, zeros among "
-           "the weights, "
-           "multiply-accumulates and milliseconds an image. Labels are the sub-folders of PATH, or stand in "
-           "a CSV or "
-           "label file.";
+           "each: size of the file, plain and packed, top-1 accuracy, difference to and agreement with the "
+           "first model, parameters, zeros among the weights, multiply-accumulates and time. Labels are the "
+           "sub-folders of PATH, or stand in a CSV or label file. Limits make it a check for scripts: a "
+           "missed "
+           "one ends with exit code 5 and a sentence that says by how much. They hold for every model but "
+           "the "
+           "first, or for the only one.";
   }
   std::string_view examples() const override {
-    return "compress evaluate model.onnx small.onnx --images test/ --preprocess imagenet --json report.json";
+    return "compress evaluate model.onnx small.onnx --images test/ --preprocess imagenet --json report.json\n"
+           "compress evaluate model.onnx small.onnx --images test/ --max-drop 0.5 --max-size 1.2MB --junit "
+           "ci.xml";
   }
 
   void declare(CLI::App& app) override {
     flow_.declare(app, "ONNX models; the first one is the reference");
-    app.add_flag("--timing,!--no-timing", timing_, "measure milliseconds an image")
+    csv_.add(app, "--csv", "write a line for each model, separated by commas");
+    markdown_.add(app, "--markdown", "write a table for a comment on a change");
+    junit_.add(app, "--junit", "write limits as test cases for build servers");
+    app.add_flag("--per-class", per_class_, "print accuracy and precision of each class")->group(kMainGroup);
+    app.add_flag("--confusion", confusion_, "print which class was taken for which")->group(kMainGroup);
+    app.add_flag("--timing,!--no-timing", timing_, "measure time")->default_str("true")->group(kTimeGroup);
+    app.add_flag("--packed,!--no-packed", packed_, "measure what gzip and zstd make of the files")
         ->default_str("true")
         ->group(kMainGroup);
+    app.add_option("--warm-up", warm_up_, "runs before the clock starts")
+        ->check(CLI::Range(0, 1'000'000))
+        ->type_name("N")
+        ->default_str("3")
+        ->group(kTimeGroup);
+    app.add_option("--rounds", rounds_, "timed runs of each model, one in turn with the others")
+        ->check(CLI::Range(1, 1'000'000))
+        ->type_name("N")
+        ->default_str("50, within 2 seconds a model")
+        ->group(kTimeGroup);
+    app.add_option("--engine", engine_, "what runs the models: compress or onnxruntime")
+        ->check(CLI::IsMember({"compress", "onnxruntime"}))
+        ->type_name("NAME")
+        ->default_str("compress")
+        ->group(kTimeGroup);
+    app.add_option("--ort-library", ort_library_, "ONNX Runtime's shared library, for --engine onnxruntime")
+        ->type_name("FILE")
+        ->default_str("libonnxruntime.so as the system finds it")
+        ->group(kTimeGroup);
+    gates_.add(app);
   }
 
   Status run(Console& console) override {
-    PRESS_ASSIGN(const Evaluation evaluation, flow_.run(timing_, console));
+    PRESS_ASSIGN(const std::vector<GateLimit> limits, gates_.limits());
+    PRESS_TRY(check(limits));
+    EvaluationOptions options{.latency = timing_, .packed = packed_};
+    options.timing.warm_up = warm_up_;
+    if (rounds_ > 0) {
+      options.timing.rounds = rounds_;
+      options.timing.max_seconds = std::numeric_limits<double>::infinity();
+    }
+    if (engine_ == "onnxruntime") {
+      PRESS_ASSIGN(options.onnxruntime, OnnxRuntime::load(ort_library_));
+    }
+    PRESS_ASSIGN(Evaluation evaluation, flow_.run(options, console));
+    evaluation.gates = check_gates(evaluation, limits);
+    PRESS_TRY(write(evaluation));
+    explain(evaluation, console);
+    if (!prints_data()) PRESS_TRY(print(evaluation, console));
+    return judge(evaluation);
+  }
+
+ private:
+  static constexpr const char* kTimeGroup = "Time";
+
+  Status check(const std::vector<GateLimit>& limits) const {
+    int to_stdout = 0;
+    for (const TextTarget* target : targets()) {
+      PRESS_TRY(target->check());
+      to_stdout += target->to_stdout() ? 1 : 0;
+    }
+    if (to_stdout > 1) {
+      return Error(ErrorCode::kUsage, "several reports would go to standard output; give all but one a file");
+    }
+    for (const GateLimit& limit : limits) {
+      if (!limit.kind->needs_latency || timing_) continue;
+      return Error(ErrorCode::kUsage,
+                   fmt::format("--{} and --no-timing exclude each other", limit.kind->name));
+    }
+    if (!ort_library_.empty() && engine_ != "onnxruntime") {
+      return Error(ErrorCode::kUsage, "--ort-library is for --engine onnxruntime");
+    }
+    return {};
+  }
+
+  std::array<const TextTarget*, 4> targets() const { return {&flow_.json, &csv_, &markdown_, &junit_}; }
+  bool prints_data() const {
+    const auto all = targets();
+    return std::any_of(all.begin(), all.end(), [](const TextTarget* target) { return target->to_stdout(); });
+  }
+
+  Status write(const Evaluation& evaluation) const {
+    if (flow_.json.wanted()) PRESS_TRY(flow_.json.write(to_json(evaluation)));
+    if (csv_.wanted()) PRESS_TRY(csv_.write(to_csv(evaluation)));
+    if (markdown_.wanted()) PRESS_TRY(markdown_.write(to_markdown(evaluation)));
+    if (junit_.wanted()) PRESS_TRY(junit_.write(to_junit(evaluation)));
+    return {};
+  }
+
+  static void explain(const Evaluation& evaluation, Console& console) {
     for (const ModelEvaluation& model : evaluation.models) {
       if (model.score.classifies) continue;
       console.warn(fmt::format(
@@ -96,15 +287,44 @@ class EvaluateVerb : public Verb {
     if (evaluation.models.front().score.classifies && !labelled) {
       console.warn("the samples have no labels, so there is no accuracy to tell, only agreement");
     }
-    if (flow_.json.to_stdout()) return {};
+  }
+
+  Status print(const Evaluation& evaluation, Console& console) const {
     PRESS_TRY(Console::print(evaluation_table(evaluation)));
+    if (per_class_) PRESS_TRY(Console::print("\n" + class_table(evaluation)));
+    if (confusion_) {
+      for (const ModelEvaluation& model : evaluation.models) {
+        PRESS_TRY(Console::print("\n" + confusion_matrix(model)));
+      }
+    }
     console.say(footnote(evaluation));
+    for (const GateOutcome& gate : evaluation.gates) {
+      if (gate.passed) console.say("kept: " + gate.sentence);
+    }
     return {};
   }
 
- private:
+  /// kTargetMissed with every limit that was missed.
+  static Status judge(const Evaluation& evaluation) {
+    std::string missed;
+    for (const GateOutcome& gate : evaluation.gates) {
+      if (!gate.passed) missed += (missed.empty() ? "" : "; ") + gate.sentence;
+    }
+    if (missed.empty()) return {};
+    return Error(ErrorCode::kTargetMissed, missed);
+  }
+
   EvaluationFlow flow_;
+  TextTarget csv_, markdown_, junit_;
+  GateFlags gates_;
   bool timing_ = true;
+  bool packed_ = true;
+  bool per_class_ = false;
+  bool confusion_ = false;
+  int warm_up_ = 3;
+  int rounds_ = 0;
+  std::string engine_ = "compress";
+  std::string ort_library_;
 };
 
 }  // namespace

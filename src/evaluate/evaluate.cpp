@@ -8,8 +8,6 @@
 #include <mutex>
 #include <thread>
 
-#include "press/runtime/session.h"
-
 namespace press {
 namespace {
 
@@ -21,25 +19,39 @@ std::optional<std::int64_t> class_count(const Tensor& scores) {
   return classes;
 }
 
-/// What one worker runs: a session of its own for each model.
+/// What a batch gave: the scores of each model and the answers of the first one.
+struct BatchResult {
+  std::vector<ModelScore> scores;
+  std::vector<Tensor> first_outputs;
+};
+
+/// What one worker runs: an engine of its own for each model.
 class Worker {
  public:
   static Result<Worker> create(std::span<const EvaluatedModel> models) {
     Worker worker(models);
     for (const EvaluatedModel& model : models) {
-      auto session = Session::create(*model.graph);
-      if (!session.ok()) return std::move(session).error().with_context(model.name);
-      worker.sessions_.push_back(std::move(session).value());
+      std::unique_ptr<Engine> engine;
+      if (model.recorded == nullptr) {
+        const EngineFactory make = model.engine ? model.engine : native_engine(*model.graph);
+        auto made = make(1);
+        if (!made.ok()) return std::move(made).error().with_context(model.name);
+        engine = std::move(made).value();
+      }
+      worker.engines_.push_back(std::move(engine));
     }
     return worker;
   }
 
-  Result<std::vector<ModelScore>> score(const Batch& batch) {
-    std::vector<ModelScore> scores(models_.size());
+  /// `index`: the batch's position in the source.
+  Result<BatchResult> score(const Batch& batch, std::size_t index) {
+    BatchResult result;
+    std::vector<ModelScore>& scores = result.scores;
+    scores.resize(models_.size());
     std::vector<std::vector<float>> reference;
     std::vector<std::int64_t> reference_classes;
     for (std::size_t m = 0; m < models_.size(); ++m) {
-      auto outputs = sessions_[m].run(adapt_inputs(*models_[m].graph, batch.inputs));
+      auto outputs = answer(m, batch, index);
       if (!outputs.ok()) return std::move(outputs).error().with_context(models_[m].name);
       std::vector<std::vector<float>> numbers;
       for (const Tensor& output : *outputs) {
@@ -55,6 +67,7 @@ class Worker {
       if (m == 0) {
         reference = numbers;
         reference_classes = best;
+        result.first_outputs = *outputs;
       }
       if (best.size() == reference_classes.size()) {
         for (std::size_t i = 0; i < best.size(); ++i)
@@ -62,10 +75,17 @@ class Worker {
       }
       PRESS_TRY(compare(models_[m], numbers, reference, scores[m]));
     }
-    return scores;
+    return result;
   }
 
  private:
+  Result<std::vector<Tensor>> answer(std::size_t m, const Batch& batch, std::size_t index) {
+    const EvaluatedModel& model = models_[m];
+    if (model.recorded == nullptr) return engines_[m]->run(adapt_inputs(*model.graph, batch.inputs));
+    if (index < model.recorded->size()) return (*model.recorded)[index];
+    return Error(ErrorCode::kInternal, fmt::format("no answer to batch {} was recorded", index));
+  }
+
   explicit Worker(std::span<const EvaluatedModel> models) : models_(models) {}
 
   /// The best class of each sample; empty where the output holds no classes.
@@ -77,6 +97,7 @@ class Worker {
     if (!classes) return best;
     score.classifies = true;
     score.classes = *classes;
+    score.per_class.resize(static_cast<std::size_t>(*classes));
     for (std::size_t i = 0; i < static_cast<std::size_t>(output.dims()[0]); ++i) {
       const auto row =
           numbers.subspan(i * static_cast<std::size_t>(*classes), static_cast<std::size_t>(*classes));
@@ -89,9 +110,16 @@ class Worker {
                                  i < batch.names.size() ? batch.names[i] : "", label, model.name, *classes,
                                  *classes - 1));
       }
+      const std::int64_t top1 = best.back() == label ? 1 : 0;
+      const std::int64_t top5 = in_top(row, label, 5) ? 1 : 0;
+      ClassScore& of_class = score.per_class[static_cast<std::size_t>(label)];
       ++score.labelled;
-      score.top1 += best.back() == label ? 1 : 0;
-      score.top5 += in_top(row, label, 5) ? 1 : 0;
+      ++of_class.labelled;
+      score.top1 += top1;
+      of_class.top1 += top1;
+      score.top5 += top5;
+      of_class.top5 += top5;
+      ++score.confusion[{label, best.back()}];
     }
     return best;
   }
@@ -119,7 +147,7 @@ class Worker {
   }
 
   std::span<const EvaluatedModel> models_;
-  std::vector<Session> sessions_;
+  std::vector<std::unique_ptr<Engine>> engines_;  // null for models whose answers are recorded
 };
 
 void merge(std::vector<ModelScore>& total, const std::vector<ModelScore>& part) {
@@ -134,6 +162,12 @@ void merge(std::vector<ModelScore>& total, const std::vector<ModelScore>& part) 
     total[m].top1 += part[m].top1;
     total[m].top5 += part[m].top5;
     total[m].agreement += part[m].agreement;
+    for (std::size_t c = 0; c < std::min(total[m].per_class.size(), part[m].per_class.size()); ++c) {
+      total[m].per_class[c].labelled += part[m].per_class[c].labelled;
+      total[m].per_class[c].top1 += part[m].per_class[c].top1;
+      total[m].per_class[c].top5 += part[m].per_class[c].top5;
+    }
+    for (const auto& [pair, samples] : part[m].confusion) total[m].confusion[pair] += samples;
     for (std::size_t o = 0; o < total[m].differences.size(); ++o) {
       total[m].differences[o].difference.merge(part[m].differences[o].difference);
     }
@@ -152,6 +186,7 @@ class Evaluation {
     for (int t = 1; t < std::max(1, options_.threads); ++t) threads.emplace_back([this] { work(); });
     work();
     for (std::thread& thread : threads) thread.join();
+    if (options_.record != nullptr && record_too_long_) options_.record->clear();
     if (error_) return std::move(*error_);
     if (total_.empty()) total_.resize(models_.size());
     return std::move(total_);
@@ -167,9 +202,9 @@ class Evaluation {
         auto batch = next(index);
         if (!batch.ok()) return fail(index, std::move(batch).error());
         if (!batch->has_value()) return;
-        auto scores = worker->score(**batch);
-        if (!scores.ok()) return fail(index, std::move(scores).error());
-        finish(index, std::move(scores).value());
+        auto result = worker->score(**batch, index);
+        if (!result.ok()) return fail(index, std::move(result).error());
+        finish(index, std::move(result).value());
       }
     } catch (const std::exception& exception) {
       fail(index, Error(ErrorCode::kInternal, exception.what()));
@@ -182,12 +217,13 @@ class Evaluation {
     return source_();
   }
 
-  void finish(std::size_t index, std::vector<ModelScore> scores) {
+  void finish(std::size_t index, BatchResult result) {
     const std::lock_guard lock(mutex_);
-    samples_ += scores[0].samples;
-    pending_.emplace(index, std::move(scores));
+    samples_ += result.scores[0].samples;
+    pending_.emplace(index, std::move(result));
     while (!pending_.empty() && pending_.begin()->first == merged_) {
-      merge(total_, pending_.begin()->second);
+      merge(total_, pending_.begin()->second.scores);
+      record(std::move(pending_.begin()->second.first_outputs));
       pending_.erase(pending_.begin());
       ++merged_;
     }
@@ -197,6 +233,15 @@ class Evaluation {
       error_ = std::move(status).error();
       stopped_ = true;
     }
+  }
+
+  void record(std::vector<Tensor> outputs) {
+    if (options_.record == nullptr || record_too_long_) return;
+    for (const Tensor& output : outputs) recorded_bytes_ += byte_size(output.type(), output.size());
+    options_.record->push_back(std::move(outputs));
+    if (recorded_bytes_ <= options_.record_limit) return;
+    record_too_long_ = true;
+    options_.record->clear();
   }
 
   /// Keeps the error of the earliest batch: the same one for any number of threads.
@@ -217,9 +262,11 @@ class Evaluation {
 
   std::mutex mutex_;  // of all that follows
   std::vector<ModelScore> total_;
-  std::map<std::size_t, std::vector<ModelScore>> pending_;
+  std::map<std::size_t, BatchResult> pending_;
   std::size_t merged_ = 0;
   std::int64_t samples_ = 0;
+  std::int64_t recorded_bytes_ = 0;
+  bool record_too_long_ = false;
   std::optional<Error> error_;
   std::size_t error_index_ = 0;
   std::atomic<bool> stopped_ = false;

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "press/runtime/session.h"
-
 namespace press {
 namespace {
 
@@ -17,30 +15,12 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// The first sample of each input, as a batch of its own.
-Result<std::vector<Tensor>> first_sample(std::span<const Tensor> inputs) {
-  std::vector<Tensor> single;
-  for (const Tensor& input : inputs) {
-    if (input.rank() == 0 || input.dims()[0] <= 1) {
-      single.push_back(input);
-      continue;
-    }
-    Dims dims = input.dims();
-    dims[0] = 1;
-    PRESS_ASSIGN(Tensor sample, Tensor::allocate(input.type(), dims));
-    const std::span<std::byte> bytes = sample.mutable_bytes();
-    std::memcpy(bytes.data(), input.bytes().data(), bytes.size());
-    single.push_back(std::move(sample));
-  }
-  return single;
-}
-
 /// Milliseconds of each run, one list a model.
 class Rounds {
  public:
-  Rounds(std::span<const EvaluatedModel> models, std::vector<Session>& sessions,
+  Rounds(std::span<const EvaluatedModel> models, std::span<const std::unique_ptr<Engine>> engines,
          const LatencyOptions& options)
-      : models_(models), sessions_(sessions), options_(options) {}
+      : models_(models), engines_(engines), options_(options) {}
 
   Result<std::vector<std::vector<double>>> measure(std::span<const Tensor> inputs) {
     std::vector<std::vector<Tensor>> adapted;
@@ -71,13 +51,13 @@ class Rounds {
     if (options_.interrupted) {
       PRESS_TRY(options_.interrupted());
     }
-    auto outputs = sessions_[m].run(inputs);
+    auto outputs = engines_[m]->run(inputs);
     if (!outputs.ok()) return std::move(outputs).error().with_context(models_[m].name);
     return {};
   }
 
   std::span<const EvaluatedModel> models_;
-  std::vector<Session>& sessions_;
+  std::span<const std::unique_ptr<Engine>> engines_;
   const LatencyOptions& options_;
 };
 
@@ -87,28 +67,50 @@ double quantile(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
+Result<std::vector<Tensor>> first_sample(std::span<const Tensor> inputs) {
+  std::vector<Tensor> single;
+  for (const Tensor& input : inputs) {
+    if (input.rank() == 0 || input.dims()[0] <= 1) {
+      single.push_back(input);
+      continue;
+    }
+    Dims dims = input.dims();
+    dims[0] = 1;
+    PRESS_ASSIGN(Tensor sample, Tensor::allocate(input.type(), dims));
+    const std::span<std::byte> bytes = sample.mutable_bytes();
+    std::memcpy(bytes.data(), input.bytes().data(), bytes.size());
+    single.push_back(std::move(sample));
+  }
+  return single;
+}
+
 Result<std::vector<Latency>> measure_latency(std::span<const EvaluatedModel> models,
                                              std::span<const Tensor> inputs, const LatencyOptions& options) {
-  std::vector<Session> sessions;
+  std::vector<std::unique_ptr<Engine>> engines;
   for (const EvaluatedModel& model : models) {
-    auto session = Session::create(*model.graph, {.threads = options.threads});
-    if (!session.ok()) return std::move(session).error().with_context(model.name);
-    sessions.push_back(std::move(session).value());
+    const EngineFactory make = model.engine ? model.engine : native_engine(*model.graph);
+    auto engine = make(options.threads);
+    if (!engine.ok()) return std::move(engine).error().with_context(model.name);
+    engines.push_back(std::move(engine).value());
   }
-  Rounds rounds(models, sessions, options);
+  Rounds rounds(models, engines, options);
   PRESS_ASSIGN(const std::vector<Tensor> single, first_sample(inputs));
   PRESS_ASSIGN(const auto single_times, rounds.measure(single));
+
+  std::vector<Latency> result(models.size());
+  for (std::size_t m = 0; m < models.size(); ++m) result[m].peak_bytes = engines[m]->peak_bytes();
 
   const std::int64_t batch = inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].dims()[0];
   std::vector<std::vector<double>> batch_times = single_times;
   if (batch > 1) {
     PRESS_ASSIGN(batch_times, rounds.measure(inputs));
   }
-  std::vector<Latency> result(models.size());
   for (std::size_t m = 0; m < models.size(); ++m) {
     result[m].median_ms = quantile(single_times[m], 0.5);
     result[m].p95_ms = quantile(single_times[m], 0.95);
-    result[m].per_sample_ms = quantile(batch_times[m], 0.5) / static_cast<double>(batch);
+    result[m].batch_median_ms = quantile(batch_times[m], 0.5);
+    result[m].batch_p95_ms = quantile(batch_times[m], 0.95);
+    result[m].per_sample_ms = result[m].batch_median_ms / static_cast<double>(batch);
     result[m].batch = batch;
     result[m].runs = static_cast<std::int64_t>(single_times[m].size());
   }

@@ -23,6 +23,7 @@ void Difference::add(std::span<const float> reference, std::span<const float> ot
     other_power_ += approximation * approximation;
     product_ += y * approximation;
     noise_power_ += difference * difference;
+    absolute_ += std::abs(difference);
     max_absolute_ = std::max(max_absolute_, std::abs(difference));
     max_reference_ = std::max(max_reference_, std::abs(y));
   }
@@ -35,6 +36,7 @@ void Difference::merge(const Difference& part) {
   other_power_ += part.other_power_;
   product_ += part.product_;
   noise_power_ += part.noise_power_;
+  absolute_ += part.absolute_;
   max_absolute_ = std::max(max_absolute_, part.max_absolute_);
   max_reference_ = std::max(max_reference_, part.max_reference_);
 }
@@ -48,6 +50,11 @@ double Difference::cosine() const {
   if (reference_power_ == 0 && other_power_ == 0) return 1;
   if (reference_power_ == 0 || other_power_ == 0) return 0;
   return std::min(1.0, product_ / (std::sqrt(reference_power_) * std::sqrt(other_power_)));
+}
+
+double Difference::mean_absolute() const {
+  const std::uint64_t finite = count_ - non_finite_;
+  return finite == 0 ? 0 : absolute_ / static_cast<double>(finite);
 }
 
 double Difference::max_relative() const {

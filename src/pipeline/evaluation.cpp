@@ -1,13 +1,13 @@
 #include "press/pipeline/evaluation.h"
 
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
 
+#include "press/onnx/model_io.h"
 #include "press/pipeline/samples.h"
+#include "press/support/mapped_file.h"
 
 namespace press {
 namespace {
-
-using nlohmann::ordered_json;
 
 /// The batches of `source`, with a copy of the first one kept for measuring time.
 BatchSource keep_first(BatchSource source, std::optional<Batch>& first) {
@@ -18,45 +18,24 @@ BatchSource keep_first(BatchSource source, std::optional<Batch>& first) {
   };
 }
 
-ordered_json number_or_null(const std::optional<double>& number) {
-  return number ? ordered_json(*number) : ordered_json(nullptr);
+Result<std::optional<PackedSize>> packed(const NamedModel& model) {
+  if (model.name == kStandardInput) {
+    PRESS_ASSIGN(const std::string bytes, model_to_bytes(model.model));
+    PRESS_ASSIGN(const PackedSize size, packed_size(std::as_bytes(std::span(bytes))));
+    return std::optional(size);
+  }
+  PRESS_ASSIGN(const auto file, MappedFile::open(model.name));
+  PRESS_ASSIGN(const PackedSize size, packed_size(file->bytes()));
+  return std::optional(size);
 }
 
-ordered_json json_of(const ModelEvaluation& model) {
-  ordered_json json{{"name", model.name},
-                    {"bytes", model.bytes},
-                    {"parameters", model.facts.parameters},
-                    {"weights", model.facts.weights},
-                    {"sparsity", model.facts.sparsity()},
-                    {"multiply_accumulates", model.facts.macs},
-                    {"samples", model.score.samples},
-                    {"labelled", model.score.labelled},
-                    {"classes", model.score.classes}};
-  json["top1_count"] = model.score.top1;
-  json["top1_percent"] = number_or_null(model.score.top1_percent());
-  json["top5_count"] = model.score.top5;
-  json["top5_percent"] = number_or_null(model.score.top5_percent());
-  json["agreement_percent"] = number_or_null(model.score.agreement_percent());
-  json["outputs"] = ordered_json::array();
-  for (const OutputDifference& output : model.score.differences) {
-    const Difference& difference = output.difference;
-    json["outputs"].push_back({{"name", output.name},
-                               {"elements", difference.count()},
-                               {"not_finite", difference.non_finite()},
-                               {"sqnr_db", difference.sqnr_db()},
-                               {"cosine", difference.cosine()},
-                               {"max_absolute", difference.max_absolute()},
-                               {"max_relative", difference.max_relative()}});
-  }
-  json["latency"] = nullptr;
-  if (model.latency) {
-    json["latency"] = {{"median_ms", model.latency->median_ms},
-                       {"p95_ms", model.latency->p95_ms},
-                       {"per_sample_ms", model.latency->per_sample_ms},
-                       {"batch", model.latency->batch},
-                       {"runs", model.latency->runs}};
-  }
-  return json;
+/// The peak of intermediate tensors in our runtime for one sample; nullopt where it cannot run the model.
+std::optional<std::int64_t> activation_bytes(const Graph& graph, std::span<const Tensor> inputs) {
+  auto engine = native_engine(graph)(1);
+  auto single = first_sample(inputs);
+  if (!engine.ok() || !single.ok()) return std::nullopt;
+  if (!(*engine)->run(adapt_inputs(graph, *single)).ok()) return std::nullopt;
+  return (*engine)->peak_bytes();
 }
 
 }  // namespace
@@ -66,7 +45,14 @@ Result<Evaluation> evaluate(std::span<const NamedModel> models, const SampleOpti
   PRESS_ASSIGN(Samples samples, Samples::open(samples_options, *models[0].model.graph, 0, options.threads));
   std::vector<EvaluatedModel> graphs;
   graphs.reserve(models.size());
-  for (const NamedModel& model : models) graphs.push_back({model.name, model.model.graph.get()});
+  for (const NamedModel& model : models) {
+    graphs.push_back({model.name, model.model.graph.get()});
+    if (options.onnxruntime == nullptr) continue;
+    if (model.name == kStandardInput) {
+      return Error(ErrorCode::kUsage, "ONNX Runtime reads files; a model from standard input has none");
+    }
+    graphs.back().engine = OnnxRuntime::engine(options.onnxruntime, *model.model.graph, model.name);
+  }
 
   std::optional<Batch> first;
   EvaluateOptions evaluate_options;
@@ -79,7 +65,7 @@ Result<Evaluation> evaluate(std::span<const NamedModel> models, const SampleOpti
 
   std::vector<Latency> latencies;
   if (options.latency && first) {
-    LatencyOptions latency;
+    LatencyOptions latency = options.timing;
     latency.threads = options.threads;
     latency.interrupted = [&]() -> Status {
       return options.progress ? options.progress("measuring time", 0, 0) : Status();
@@ -92,33 +78,26 @@ Result<Evaluation> evaluate(std::span<const NamedModel> models, const SampleOpti
   evaluation.preprocess = samples.preprocess();
   evaluation.skipped = samples.skipped();
   evaluation.warnings = samples.warnings();
+  evaluation.engine = options.onnxruntime ? "ONNX Runtime " + options.onnxruntime->version()
+                                          : std::string("compress " PRESS_VERSION);
   evaluation.threads = options.threads;
   evaluation.samples = scores[0].samples;
   for (std::size_t m = 0; m < models.size(); ++m) {
-    evaluation.models.push_back({.name = models[m].name,
-                                 .bytes = models[m].bytes,
-                                 .facts = model_facts(*models[m].model.graph),
-                                 .score = std::move(scores[m]),
-                                 .latency = latencies.empty() ? std::nullopt : std::optional(latencies[m])});
+    ModelEvaluation result{.name = models[m].name, .bytes = models[m].bytes};
+    result.facts = model_facts(*models[m].model.graph);
+    result.score = std::move(scores[m]);
+    if (!latencies.empty()) result.latency = latencies[m];
+    if (options.packed) {
+      if (options.progress) {
+        PRESS_TRY(options.progress("packing", static_cast<std::int64_t>(m),
+                                   static_cast<std::int64_t>(models.size())));
+      }
+      PRESS_ASSIGN(result.packed, packed(models[m]));
+    }
+    if (first) result.peak_bytes = activation_bytes(*models[m].model.graph, first->inputs);
+    evaluation.models.push_back(std::move(result));
   }
   return evaluation;
-}
-
-std::string to_json(const Evaluation& evaluation) {
-  ordered_json skipped = ordered_json::array();
-  for (const SkippedSample& sample : evaluation.skipped) {
-    skipped.push_back({{"name", sample.name}, {"reason", sample.reason}});
-  }
-  ordered_json json{{"schema", 1},
-                    {"images", evaluation.samples_path},
-                    {"preprocess", evaluation.preprocess},
-                    {"samples", evaluation.samples},
-                    {"skipped", skipped},
-                    {"threads", evaluation.threads}};
-  json["models"] = ordered_json::array();
-  for (const ModelEvaluation& model : evaluation.models) json["models"].push_back(json_of(model));
-  json["warnings"] = evaluation.warnings;
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace press

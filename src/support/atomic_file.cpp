@@ -120,4 +120,11 @@ Status AtomicFile::commit() {
   return {};
 }
 
+Status write_file(const std::string& path, std::string_view text) {
+  PRESS_ASSIGN(AtomicFile file, AtomicFile::create(path, {.overwrite = true}));
+  PRESS_TRY(file.write(std::as_bytes(std::span(text))));
+  PRESS_TRY(file.flush());
+  return file.commit();
+}
+
 }  // namespace press

@@ -31,5 +31,15 @@ TEST(HumanSeconds, GrowsCoarserWithTime) {
   EXPECT_EQ(human_seconds(7500), "2 h 5 min");
 }
 
+TEST(ParseBytes, TakesWhatPeopleWrite) {
+  EXPECT_EQ(parse_bytes("1200000"), 1'200'000);
+  EXPECT_EQ(parse_bytes("1.2MB"), 1'200'000);
+  EXPECT_EQ(parse_bytes("1.2 MB"), 1'200'000);
+  EXPECT_EQ(parse_bytes("300 kB"), 300'000);
+  EXPECT_EQ(parse_bytes("1MiB"), 1 << 20);
+  for (const char* wrong : {"", "MB", "1.2XB", "-1", "1e99", "nan", "1 2"})
+    EXPECT_FALSE(parse_bytes(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace press

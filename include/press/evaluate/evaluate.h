@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "press/evaluate/engine.h"
 #include "press/evaluate/metrics.h"
 #include "press/ir/graph.h"
 #include "press/runtime/batch.h"
@@ -16,15 +19,27 @@
 
 namespace press {
 
+/// What a model answered to each batch of a source, in the order of the batches.
+using RecordedOutputs = std::vector<std::vector<Tensor>>;
+
 struct EvaluatedModel {
   std::string name;  // for messages
   const Graph* graph = nullptr;
+  EngineFactory engine = {};                  // what runs it; none: our runtime
+  const RecordedOutputs* recorded = nullptr;  // its answers where they are known: it is not run
 };
 
 /// An output of a model against the output at the same place of the first model.
 struct OutputDifference {
   std::string name;
   Difference difference;
+};
+
+/// Samples of one class, by label.
+struct ClassScore {
+  std::int64_t labelled = 0;
+  std::int64_t top1 = 0;
+  std::int64_t top5 = 0;
 };
 
 /// Counts over all samples. A model classifies where its first output holds one row of scores a sample
@@ -38,6 +53,9 @@ struct ModelScore {
   std::int64_t top5 = 0;
   std::int64_t agreement = 0;  // samples where the best class is the first model's
   std::vector<OutputDifference> differences;
+  std::vector<ClassScore> per_class;  // as many as there are classes
+  /// (label, best class) -> samples; pairs that did not come up are left out.
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> confusion;
 
   std::optional<double> top1_percent() const;
   std::optional<double> top5_percent() const;
@@ -49,6 +67,10 @@ struct EvaluateOptions {
   /// Called with the number of samples done so far, never by two threads at once; an error stops the
   /// evaluation.
   std::function<Status(std::int64_t samples)> progress;
+  /// Keeps the answers of the first model here where they take no more than `record_limit` bytes; empty
+  /// afterwards where they would take more.
+  RecordedOutputs* record = nullptr;
+  std::int64_t record_limit = std::int64_t{1} << 28;
 };
 
 /// Runs every batch through every model, `threads` batches at a time, each by sessions of one thread; the

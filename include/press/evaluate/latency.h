@@ -1,7 +1,9 @@
 // How long models take for one sample and for a batch, measured in turn because machines are noisy.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,11 +25,16 @@ struct LatencyOptions {
 
 /// Milliseconds of wall clock.
 struct Latency {
-  double median_ms = 0;      // of single runs at batch 1
-  double p95_ms = 0;         // the same, 95th percentile
-  double per_sample_ms = 0;  // at the batch that was given: median run / samples
+  double median_ms = 0;        // of single runs at batch 1
+  double p95_ms = 0;           // the same, 95th percentile
+  double batch_median_ms = 0;  // of runs of the whole batch that was given
+  double batch_p95_ms = 0;
+  double per_sample_ms = 0;  // batch_median_ms / batch
   std::int64_t batch = 1;
-  std::int64_t runs = 0;
+  std::int64_t runs = 0;                   // at batch 1
+  std::optional<std::int64_t> peak_bytes;  // of intermediate tensors at batch 1, where the engine tells them
+
+  double samples_per_second() const { return 1e3 / per_sample_ms; }
 };
 
 /// Every round runs all models once, each time starting with the next one, so that drift of the machine meets
@@ -35,5 +42,8 @@ struct Latency {
 Result<std::vector<Latency>> measure_latency(std::span<const EvaluatedModel> models,
                                              std::span<const Tensor> inputs,
                                              const LatencyOptions& options = {});
+
+/// The first sample of each input, as a batch of its own; inputs without a batch as they are.
+Result<std::vector<Tensor>> first_sample(std::span<const Tensor> inputs);
 
 }  // namespace press

@@ -21,6 +21,8 @@ class Difference {
   double sqnr_db() const;
   /// y·ŷ / (‖y‖ ‖ŷ‖); 1 where both are zero.
   double cosine() const;
+  /// mean |y - ŷ|; 0 where nothing was added.
+  double mean_absolute() const;
   /// max |y - ŷ|
   double max_absolute() const { return max_absolute_; }
   /// max |y - ŷ| / max |y|; 0 where both are equal. (Element by element it would say nothing: some y are
@@ -34,6 +36,7 @@ class Difference {
   double other_power_ = 0;      // Σ ŷ²
   double product_ = 0;          // Σ y·ŷ
   double noise_power_ = 0;      // Σ (y - ŷ)²
+  double absolute_ = 0;         // Σ |y - ŷ|
   double max_absolute_ = 0;
   double max_reference_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "press/support/file_descriptor.h"
@@ -54,5 +55,9 @@ class AtomicFile {
   FileDescriptor file_;
   bool overwrite_;
 };
+
+/// Writes a whole file, replacing an older one of that name; a reader sees the old one or the new one. Errors
+/// (kOutput) as for AtomicFile.
+Status write_file(const std::string& path, std::string_view text);
 
 }  // namespace press

@@ -1,0 +1,27 @@
+#include "press/evaluate/engine.h"
+
+#include "press/runtime/session.h"
+
+namespace press {
+namespace {
+
+class NativeEngine : public Engine {
+ public:
+  explicit NativeEngine(Session session) : session_(std::move(session)) {}
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override { return session_.run(inputs); }
+  std::optional<std::int64_t> peak_bytes() const override { return session_.peak_bytes(); }
+
+ private:
+  Session session_;
+};
+
+}  // namespace
+
+EngineFactory native_engine(const Graph& graph) {
+  return [&graph](int threads) -> Result<std::unique_ptr<Engine>> {
+    PRESS_ASSIGN(Session session, Session::create(graph, {.threads = threads}));
+    return std::unique_ptr<Engine>(std::make_unique<NativeEngine>(std::move(session)));
+  };
+}
+
+}  // namespace press
