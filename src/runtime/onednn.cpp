@@ -119,29 +119,98 @@ dnnl::primitive_attr attributes_with(const dnnl::post_ops& operations) {
   return attributes;
 }
 
+/// Element types and attributes of a primitive on float32, or on integers.
+struct Arithmetic {
+  DnnlType source = DnnlType::f32;
+  DnnlType weights = DnnlType::f32;
+  DnnlType target = DnnlType::f32;
+  dnnl::primitive_attr attributes;
+};
+
+DnnlType library_type(DataType type) {
+  switch (type) {
+    case DataType::kUint8:
+      return DnnlType::u8;
+    case DataType::kInt8:
+      return DnnlType::s8;
+    case DataType::kInt32:
+      return DnnlType::s32;
+    default:
+      return DnnlType::f32;
+  }
+}
+
+Arithmetic float_arithmetic(const Activation& activation, const dnnl::memory::desc* residual) {
+  dnnl::post_ops operations;
+  if (residual != nullptr) operations.append_binary(dnnl::algorithm::binary_add, *residual);
+  append(operations, activation);
+  return {DnnlType::f32, DnnlType::f32, DnnlType::f32, attributes_with(operations)};
+}
+
+Arithmetic integer_arithmetic(const IntegerArithmetic& integers, [[maybe_unused]] int channel_mask) {
+  dnnl::post_ops operations;
+  for (const IntegerOperation& operation : integers.operations) {
+    switch (operation.kind) {
+      case IntegerOperation::Kind::kActivate:
+        append(operations, operation.activation);
+        break;
+      case IntegerOperation::Kind::kScale:
+        append_eltwise(operations, dnnl::algorithm::eltwise_linear, operation.scale, 0);
+        break;
+      case IntegerOperation::Kind::kRound:
+        append_eltwise(operations, dnnl::algorithm::eltwise_round, 0, 0);
+        break;
+      case IntegerOperation::Kind::kAddTarget:
+        operations.append_sum(operation.scale, operation.zero_point, library_type(integers.target));
+        break;
+    }
+  }
+  Arithmetic result{library_type(integers.source), DnnlType::s8, library_type(integers.target),
+                    attributes_with(operations)};
+  const int mask = integers.scales.size() > 1 ? channel_mask : 0;
+#if DNNL_VERSION_MAJOR >= 3
+  result.attributes.set_scales_mask(DNNL_ARG_WEIGHTS, mask);
+  if (integers.source_zero_point != 0) result.attributes.set_zero_points_mask(DNNL_ARG_SRC, 0);
+  if (integers.target_zero_point != 0) result.attributes.set_zero_points_mask(DNNL_ARG_DST, 0);
+#else
+  result.attributes.set_output_scales(mask, integers.scales);
+  if (integers.source_zero_point != 0)
+    result.attributes.set_zero_points(DNNL_ARG_SRC, 0, {integers.source_zero_point});
+  if (integers.target_zero_point != 0)
+    result.attributes.set_zero_points(DNNL_ARG_DST, 0, {integers.target_zero_point});
+#endif
+  return result;
+}
+
 template <typename Primitive, dnnl::algorithm algorithm>
-typename Primitive::primitive_desc describe(const ConvolutionSpec& spec) {
-  const dnnl::memory::desc source = activation(spec.source, DnnlType::f32, spec.layout);
-  const dnnl::memory::desc target = activation(spec.target, DnnlType::f32, spec.layout);
-  const dnnl::memory::desc weights = any_layout(file_weights(spec).dims, DnnlType::f32);
+typename Primitive::primitive_desc describe(const ConvolutionSpec& spec, const Arithmetic& arithmetic) {
+  const dnnl::memory::desc source = activation(spec.source, arithmetic.source, spec.layout);
+  const dnnl::memory::desc target = activation(spec.target, arithmetic.target, spec.layout);
+  const dnnl::memory::desc weights = any_layout(file_weights(spec).dims, arithmetic.weights);
   const dnnl::memory::desc bias = spec.bias ? plain({spec.target[1]}, DnnlType::f32) : dnnl::memory::desc();
   const DnnlDims dilations = minus_one(spec.dilations);
-  dnnl::post_ops operations;
-  if (spec.residual) operations.append_binary(dnnl::algorithm::binary_add, target);
-  append(operations, spec.activation);
-  const dnnl::primitive_attr attributes = attributes_with(operations);
 #if DNNL_VERSION_MAJOR >= 3
   return {engine(),      dnnl::prop_kind::forward_inference,
           algorithm,     source,
           weights,       bias,
           target,        spec.strides,
           dilations,     spec.pads_begin,
-          spec.pads_end, attributes};
+          spec.pads_end, arithmetic.attributes};
 #else
   const typename Primitive::desc operation(dnnl::prop_kind::forward_inference, algorithm, source, weights,
                                            bias, target, spec.strides, dilations, spec.pads_begin,
                                            spec.pads_end);
-  return {operation, attributes, engine()};
+  return {operation, arithmetic.attributes, engine()};
+#endif
+}
+
+/// Which dims of what carries the scales have a scale of their own: version 2 scales the output (channels are
+/// dim 1), version 3 the weights (groups and outputs).
+int scales_mask([[maybe_unused]] const ConvolutionSpec& spec) {
+#if DNNL_VERSION_MAJOR >= 3
+  return spec.groups > 1 ? 3 : 1;
+#else
+  return 1 << 1;
 #endif
 }
 
@@ -195,42 +264,107 @@ namespace {
 /// A primitive with weights: what convolutions and matrix products have in common.
 struct WeightedPrimitive {
   dnnl::primitive primitive;
-  dnnl::memory::desc source, target, bias, scratchpad;
+  dnnl::memory::desc scratchpad;
   std::string implementation;  // its name, as the library says it
   dnnl::stream stream{engine()};
   Packing packing;
+  Tensor packed;                                    // weights that are kept, once they are packed
+  std::unordered_map<int, dnnl::memory> arguments;  // whose bytes are set at each run
+  std::vector<float> scales;                        // what version 3 takes as arguments
+  std::int32_t source_zero_point = 0;
+  std::int32_t target_zero_point = 0;
+  std::vector<float> scaled_bias;
 
   template <typename Primitive>
   void take(const typename Primitive::primitive_desc& description, const dnnl::memory::desc& from_file) {
-    source = description.src_desc();
-    target = description.dst_desc();
-    bias = description.bias_desc();
     scratchpad = description.scratchpad_desc();
     implementation = description.impl_info_str();
     packing = Packing(from_file, description.weights_desc());
     primitive = Primitive(description);
+    arguments = {{DNNL_ARG_SRC, over(description.src_desc(), nullptr)},
+                 {DNNL_ARG_DST, over(description.dst_desc(), nullptr)},
+                 {DNNL_ARG_WEIGHTS, over(packing.to, nullptr)},
+                 {DNNL_ARG_SCRATCHPAD, over(scratchpad, nullptr)}};
+    if (const dnnl::memory::desc bias = description.bias_desc(); bias.get_size() > 0) {
+      arguments.insert({DNNL_ARG_BIAS, over(bias, nullptr)});
+    }
   }
 
-  /// `arguments`: what the primitive needs beside weights and scratchpad.
-  Status run(KernelContext& context, const void* weights, PackedWeights* kept,
-             std::unordered_map<int, dnnl::memory> arguments) {
-    PRESS_ASSIGN(const Tensor packed, packing.run(context, stream, weights, kept));
+  /// The numbers that version 3 takes at each run instead of keeping them in the primitive.
+  void take_numbers([[maybe_unused]] const IntegerArithmetic& integers) {
+#if DNNL_VERSION_MAJOR >= 3
+    scales = integers.scales;
+    source_zero_point = integers.source_zero_point;
+    target_zero_point = integers.target_zero_point;
+    const auto count = static_cast<std::int64_t>(scales.size());
     arguments.insert(
-        {DNNL_ARG_WEIGHTS, over(packing.to, packed.defined() ? packed.bytes().data() : weights)});
+        {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, over(plain({count}, DnnlType::f32), scales.data())});
+    if (source_zero_point != 0) {
+      arguments.insert(
+          {DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, over(plain({1}, DnnlType::s32), &source_zero_point)});
+    }
+    if (target_zero_point != 0) {
+      arguments.insert(
+          {DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_DST, over(plain({1}, DnnlType::s32), &target_zero_point)});
+    }
+#endif
+  }
+
+  void set(int argument, const void* bytes) {
+    arguments.at(argument).set_data_handle(const_cast<void*>(bytes));
+  }
+
+  void set_bias(const void* bias, [[maybe_unused]] std::int64_t channels) {
+    if (bias == nullptr) return;
+#if DNNL_VERSION_MAJOR >= 3
+    if (!scales.empty()) {  // version 3 adds the bias behind the scales
+      const auto* values = static_cast<const float*>(bias);
+      scaled_bias.resize(static_cast<std::size_t>(channels));
+      for (std::size_t i = 0; i < scaled_bias.size(); ++i) {
+        scaled_bias[i] = values[i] * scales[scales.size() > 1 ? i : 0];
+      }
+      bias = scaled_bias.data();
+    }
+#endif
+    set(DNNL_ARG_BIAS, bias);
+  }
+
+  /// After all arguments but weights and scratchpad are set.
+  Status run(KernelContext& context, const void* weights, PackedWeights* kept) {
+    if (kept == nullptr || !packed.defined()) {
+      PRESS_ASSIGN(packed, packing.run(context, stream, weights, kept));
+    }
+    set(DNNL_ARG_WEIGHTS, packed.defined() ? packed.bytes().data() : weights);
     Tensor memory;
     if (const std::size_t size = scratchpad.get_size(); size > 0) {
       PRESS_ASSIGN(memory, context.allocate_scratch(DataType::kUint8, {static_cast<std::int64_t>(size)}));
-      arguments.insert({DNNL_ARG_SCRATCHPAD, over(scratchpad, memory.mutable_bytes().data())});
+      set(DNNL_ARG_SCRATCHPAD, memory.mutable_bytes().data());
     }
     primitive.execute(stream, arguments);
     stream.wait();
+    if (kept == nullptr) packed = Tensor();
     return {};
   }
 };
 
 }  // namespace
 
-struct Convolution::Impl : WeightedPrimitive {};
+struct Convolution::Impl : WeightedPrimitive {
+  std::int64_t channels = 0;
+
+  Impl(const ConvolutionSpec& spec, const Arithmetic& arithmetic) : channels(spec.target[1]) {
+    const FileWeights weights = file_weights(spec);
+    const dnnl::memory::desc from_file(weights.dims, arithmetic.weights, weights.strides);
+    if (spec.transposed) {
+      using Primitive = dnnl::deconvolution_forward;
+      take<Primitive>(describe<Primitive, dnnl::algorithm::deconvolution_direct>(spec, arithmetic),
+                      from_file);
+    } else {
+      using Primitive = dnnl::convolution_forward;
+      take<Primitive>(describe<Primitive, dnnl::algorithm::convolution_direct>(spec, arithmetic), from_file);
+    }
+  }
+};
 
 Convolution::Convolution(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Convolution::Convolution(Convolution&&) noexcept = default;
@@ -239,15 +373,11 @@ Convolution::~Convolution() = default;
 
 Result<Convolution> Convolution::create(const ConvolutionSpec& spec) {
   return guarded("make this convolution", [&]() -> Result<Convolution> {
-    auto impl = std::make_unique<Impl>();
-    const FileWeights weights = file_weights(spec);
-    const dnnl::memory::desc from_file(weights.dims, DnnlType::f32, weights.strides);
-    if (spec.transposed) {
-      using Primitive = dnnl::deconvolution_forward;
-      impl->take<Primitive>(describe<Primitive, dnnl::algorithm::deconvolution_direct>(spec), from_file);
-    } else {
-      using Primitive = dnnl::convolution_forward;
-      impl->take<Primitive>(describe<Primitive, dnnl::algorithm::convolution_direct>(spec), from_file);
+    const dnnl::memory::desc target = activation(spec.target, DnnlType::f32, spec.layout);
+    auto impl =
+        std::make_unique<Impl>(spec, float_arithmetic(spec.activation, spec.residual ? &target : nullptr));
+    if (spec.residual) {
+      impl->arguments.insert({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, over(target, nullptr)});
     }
     const bool merged = spec.residual || spec.activation.kind != Activation::Kind::kNone;
     if (merged && impl->implementation.starts_with("ref")) {
@@ -257,20 +387,45 @@ Result<Convolution> Convolution::create(const ConvolutionSpec& spec) {
   });
 }
 
-Status Convolution::run(KernelContext& context, const ConvolutionData& data, PackedWeights* kept) {
-  return guarded("run this convolution", [&]() -> Status {
-    std::unordered_map<int, dnnl::memory> arguments = {{DNNL_ARG_SRC, over(impl_->source, data.source)},
-                                                       {DNNL_ARG_DST, over(impl_->target, data.target)}};
-    if (data.bias != nullptr) arguments.insert({DNNL_ARG_BIAS, over(impl_->bias, data.bias)});
-    if (data.residual != nullptr) {
-      arguments.insert(
-          {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, over(impl_->target, data.residual)});
-    }
-    return impl_->run(context, data.weights, kept, std::move(arguments));
+Result<Convolution> Convolution::create_integer(const ConvolutionSpec& spec,
+                                                const IntegerArithmetic& integers) {
+  return guarded("make this integer convolution", [&]() -> Result<Convolution> {
+    auto impl = std::make_unique<Impl>(spec, integer_arithmetic(integers, scales_mask(spec)));
+    impl->take_numbers(integers);
+    return Convolution(std::move(impl));
   });
 }
 
-struct MatrixProduct::Impl : WeightedPrimitive {};
+Status Convolution::run(KernelContext& context, const ConvolutionData& data, PackedWeights* kept) {
+  return guarded("run this convolution", [&]() -> Status {
+    impl_->set(DNNL_ARG_SRC, data.source);
+    impl_->set(DNNL_ARG_DST, data.target);
+    impl_->set_bias(data.bias, impl_->channels);
+    if (data.residual != nullptr) {
+      impl_->set(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, data.residual);
+    }
+    return impl_->run(context, data.weights, kept);
+  });
+}
+
+struct MatrixProduct::Impl : WeightedPrimitive {
+  std::int64_t columns = 0;
+
+  Impl(const MatrixProductSpec& spec, const Arithmetic& arithmetic) : columns(spec.n) {
+    const DnnlDims weights = {spec.k, spec.n};
+    const dnnl::memory::desc from_file(weights, arithmetic.weights,
+                                       spec.transpose_b ? DnnlDims{1, spec.k} : DnnlDims{spec.n, 1});
+    const dnnl::memory::desc a = plain({spec.m, spec.k}, arithmetic.source);
+    const dnnl::memory::desc b = any_layout(weights, arithmetic.weights);
+    const dnnl::memory::desc bias = spec.bias ? plain({1, spec.n}, DnnlType::f32) : dnnl::memory::desc();
+    const dnnl::memory::desc c = plain({spec.m, spec.n}, arithmetic.target);
+#if DNNL_VERSION_MAJOR >= 3
+    take<dnnl::matmul>({engine(), a, b, bias, c, arithmetic.attributes}, from_file);
+#else
+    take<dnnl::matmul>({{a, b, bias, c}, arithmetic.attributes, engine()}, from_file);
+#endif
+  }
+};
 
 MatrixProduct::MatrixProduct(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 MatrixProduct::MatrixProduct(MatrixProduct&&) noexcept = default;
@@ -279,32 +434,26 @@ MatrixProduct::~MatrixProduct() = default;
 
 Result<MatrixProduct> MatrixProduct::create(const MatrixProductSpec& spec) {
   return guarded("make this matrix product", [&]() -> Result<MatrixProduct> {
-    const DnnlDims weights = {spec.k, spec.n};
-    const dnnl::memory::desc from_file(weights, DnnlType::f32,
-                                       spec.transpose_b ? DnnlDims{1, spec.k} : DnnlDims{spec.n, 1});
-    const dnnl::memory::desc a = plain({spec.m, spec.k}, DnnlType::f32);
-    const dnnl::memory::desc b = any_layout(weights, DnnlType::f32);
-    const dnnl::memory::desc bias = spec.bias ? plain({1, spec.n}, DnnlType::f32) : dnnl::memory::desc();
-    const dnnl::memory::desc c = plain({spec.m, spec.n}, DnnlType::f32);
-    auto impl = std::make_unique<Impl>();
-    dnnl::post_ops operations;
-    append(operations, spec.activation);
-#if DNNL_VERSION_MAJOR >= 3
-    impl->take<dnnl::matmul>({engine(), a, b, bias, c, attributes_with(operations)}, from_file);
-#else
-    impl->take<dnnl::matmul>({{a, b, bias, c}, attributes_with(operations), engine()}, from_file);
-#endif
+    return MatrixProduct(std::make_unique<Impl>(spec, float_arithmetic(spec.activation, nullptr)));
+  });
+}
+
+Result<MatrixProduct> MatrixProduct::create_integer(const MatrixProductSpec& spec,
+                                                    const IntegerArithmetic& integers) {
+  return guarded("make this integer matrix product", [&]() -> Result<MatrixProduct> {
+    auto impl = std::make_unique<Impl>(spec, integer_arithmetic(integers, 1 << 1));
+    impl->take_numbers(integers);
     return MatrixProduct(std::move(impl));
   });
 }
 
-Status MatrixProduct::run(KernelContext& context, const float* a, const float* b, PackedWeights* kept,
-                          const float* bias, float* c) {
+Status MatrixProduct::run(KernelContext& context, const void* a, const void* b, PackedWeights* kept,
+                          const void* bias, void* c) {
   return guarded("run this matrix product", [&]() -> Status {
-    std::unordered_map<int, dnnl::memory> arguments = {{DNNL_ARG_SRC, over(impl_->source, a)},
-                                                       {DNNL_ARG_DST, over(impl_->target, c)}};
-    if (bias != nullptr) arguments.insert({DNNL_ARG_BIAS, over(impl_->bias, bias)});
-    return impl_->run(context, b, kept, std::move(arguments));
+    impl_->set(DNNL_ARG_SRC, a);
+    impl_->set(DNNL_ARG_DST, c);
+    impl_->set_bias(bias, impl_->columns);
+    return impl_->run(context, b, kept);
   });
 }
 

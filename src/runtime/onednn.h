@@ -42,6 +42,34 @@ struct Activation {
   friend bool operator==(const Activation&, const Activation&) = default;
 };
 
+/// One of the things that are done, in order, with the sums of integer products.
+struct IntegerOperation {
+  enum class Kind {
+    kActivate,   // activation(x)
+    kScale,      // scale · x
+    kRound,      // the nearest integer, half to even
+    kAddTarget,  // x + scale · (what stands in the target - zero_point)
+  };
+
+  Kind kind = Kind::kScale;
+  Activation activation;
+  float scale = 1;
+  std::int32_t zero_point = 0;
+};
+
+/// A convolution or matrix product of 8-bit integers:
+///   target = operations(scale[c] · (sum of (source - source_zero_point) · weight + bias[c])) +
+///   target_zero_point
+/// rounded half to even and saturated where the target holds integers. Weights are int8.
+struct IntegerArithmetic {
+  DataType source = DataType::kUint8;  // kUint8 or kInt8
+  DataType target = DataType::kFloat;  // kUint8, kInt8, kInt32 or kFloat
+  std::int32_t source_zero_point = 0;
+  std::int32_t target_zero_point = 0;
+  std::vector<float> scales = {1.0F};  // one, or one for each output channel
+  std::vector<IntegerOperation> operations;
+};
+
 /// A convolution of one shape. Dims are N, C, spatial whatever the layout.
 struct ConvolutionSpec {
   bool transposed = false;
@@ -61,7 +89,8 @@ struct ConvolutionSpec {
   friend bool operator==(const ConvolutionSpec&, const ConvolutionSpec&) = default;
 };
 
-/// What a convolution works on; null where the spec has no bias or residual.
+/// What a convolution works on: float32, or what its IntegerArithmetic says; null where the spec has no bias
+/// or residual.
 struct ConvolutionData {
   const void* source = nullptr;
   const void* weights = nullptr;
@@ -75,6 +104,9 @@ class Convolution {
   /// Errors: kUnsupported where the library has no implementation, or only a slow one for residual and
   /// activation.
   static Result<Convolution> create(const ConvolutionSpec& spec);
+  /// The same on integers; the spec's residual and activation are not looked at. The bias is float32, in
+  /// units of the sums.
+  static Result<Convolution> create_integer(const ConvolutionSpec& spec, const IntegerArithmetic& integers);
   Convolution(Convolution&&) noexcept;
   Convolution& operator=(Convolution&&) noexcept;
   ~Convolution();
@@ -104,12 +136,15 @@ struct MatrixProductSpec {
 class MatrixProduct {
  public:
   static Result<MatrixProduct> create(const MatrixProductSpec& spec);
+  /// The same on integers; see Convolution.
+  static Result<MatrixProduct> create_integer(const MatrixProductSpec& spec,
+                                              const IntegerArithmetic& integers);
   MatrixProduct(MatrixProduct&&) noexcept;
   MatrixProduct& operator=(MatrixProduct&&) noexcept;
   ~MatrixProduct();
 
-  Status run(KernelContext& context, const float* a, const float* b, PackedWeights* kept, const float* bias,
-             float* c);
+  Status run(KernelContext& context, const void* a, const void* b, PackedWeights* kept, const void* bias,
+             void* c);
 
  private:
   struct Impl;

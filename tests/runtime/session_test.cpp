@@ -176,7 +176,8 @@ TEST(Session, ComputesHalfPrecisionInFloat32) {
 }
 
 TEST(Session, ProfilesEveryStep) {
-  const Model model = parsed(R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N,1,4,4] x) => (float[N,2,4,4] y)
+  const Model model =
+      parsed(R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N,1,4,4] x) => (float[N,2,4,4] y)
     <float[2,1,1,1] w = {0.5, -1}> {
     a = Conv(x, w)
     b = Relu(a)
