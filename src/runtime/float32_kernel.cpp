@@ -95,6 +95,14 @@ class Float32Kernel::Context final : public KernelContext {
     outputs_.resize(std::max(index + 1, real_.node().output_count()));
     outputs_[index] = std::move(tensor);
   }
+  Result<Tensor*> continue_input(std::size_t output, std::size_t input) override {
+    if (input >= inputs_.size() || !inputs_[input].defined()) return real_.continue_input(output, input);
+    outputs_.resize(std::max(output + 1, real_.node().output_count()));
+    const bool shared = real_.input_is_constant(input);  // with the float32 forms that are kept
+    PRESS_ASSIGN(outputs_[output],
+                 shared ? copy_of(inputs_[input]) : Result<Tensor>(std::move(inputs_[input])));
+    return &outputs_[output];
+  }
   Result<Tensor> allocate_scratch(DataType type, Dims dims) override {
     return real_.allocate_scratch(type, std::move(dims));
   }
@@ -104,6 +112,12 @@ class Float32Kernel::Context final : public KernelContext {
   }
 
  private:
+  Result<Tensor> copy_of(const Tensor& tensor) {
+    PRESS_ASSIGN(Tensor copy, real_.allocate_scratch(tensor.type(), tensor.dims()));
+    std::ranges::copy(tensor.bytes(), copy.mutable_bytes().begin());
+    return copy;
+  }
+
   KernelContext& real_;
   bool double_too_;
   std::vector<Tensor>& constants_;

@@ -37,6 +37,9 @@ class KernelContext {
   virtual Result<Tensor*> allocate_output(std::size_t index, DataType type, Dims dims) = 0;
   /// An output that shares the bytes of an existing tensor (Reshape, Identity).
   virtual void set_output(std::size_t index, Tensor tensor) = 0;
+  /// An output that begins as the input: in its own memory where nobody reads that any more, else as a copy.
+  /// To be written over; the input is no longer there. Errors: no memory.
+  virtual Result<Tensor*> continue_input(std::size_t output, std::size_t input) = 0;
   /// Uninitialised memory that the kernel needs while it runs, from the same pool as the outputs.
   virtual Result<Tensor> allocate_scratch(DataType type, Dims dims) = 0;
 
@@ -47,6 +50,8 @@ class KernelContext {
   virtual Result<std::vector<Tensor>> run_subgraph(const Graph& graph, std::span<const Tensor> inputs) = 0;
 };
 
+class Kernel;
+
 /// A node that is the only reader of a kernel's output, offered to that kernel to do its work on the way.
 struct Follower {
   const Node& node;
@@ -55,6 +60,7 @@ struct Follower {
   std::vector<const Tensor*> constants;  // its inputs that are the same in every run; null for others
   bool same_shape = false;               // it has one other varying input, known to have the output's shape
   std::vector<const Tensor*> own;        // the kernel's own inputs that are the same in every run
+  const Kernel* kernel = nullptr;        // the follower's
 };
 
 enum class Absorption {
@@ -66,8 +72,9 @@ enum class Absorption {
 /// What a kernel says of activations whose channels come last (N, spatial, C).
 enum class ChannelsLast {
   kNo,
-  kAccepts,  // works on them where they come that way
-  kPrefers,  // so much faster on them that its input is turned
+  kAccepts,   // works on them where they come that way
+  kPrefers,   // so much faster on them that its input is turned
+  kAnyOrder,  // elementwise: works in any order of axes that all its inputs share
 };
 
 /// A kernel with state of its own: packed weights, primitives per shape. One object a node, made when the
@@ -81,8 +88,8 @@ class Kernel {
   virtual Absorption absorb(const Follower& /*follower*/) { return Absorption::kNo; }
 
   virtual ChannelsLast channels_last() const { return ChannelsLast::kNo; }
-  /// From now on its first input, absorbed inputs and its output have their channels last, in dims and in
-  /// memory.
+  /// From now on its first input (of elementwise kernels: every input), absorbed inputs and its output have
+  /// their channels last, in dims and in memory.
   virtual void use_channels_last() {}
 };
 

@@ -149,10 +149,18 @@ Arithmetic float_arithmetic(const Activation& activation, const dnnl::memory::de
 
 Arithmetic integer_arithmetic(const IntegerArithmetic& integers, [[maybe_unused]] int channel_mask) {
   dnnl::post_ops operations;
+  bool clips = false;
   for (const IntegerOperation& operation : integers.operations) {
     switch (operation.kind) {
       case IntegerOperation::Kind::kActivate:
-        append(operations, operation.activation);
+        if (operation.activation.kind == Activation::Kind::kClip && clips) {
+          // Some kernels of version 2 give a second clip the bounds of the first; its twin has its own.
+          append_eltwise(operations, dnnl::algorithm::eltwise_clip_v2, operation.activation.alpha,
+                         operation.activation.beta);
+        } else {
+          append(operations, operation.activation);
+        }
+        clips = clips || operation.activation.kind == Activation::Kind::kClip;
         break;
       case IntegerOperation::Kind::kScale:
         append_eltwise(operations, dnnl::algorithm::eltwise_linear, operation.scale, 0);

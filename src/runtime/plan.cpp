@@ -56,6 +56,24 @@ class StepContext final : public KernelContext {
 
   void set_output(std::size_t index, Tensor tensor) override { output_slot(index) = std::move(tensor); }
 
+  Result<Tensor*> continue_input(std::size_t output, std::size_t input) override {
+    const GraphPlan::Place place = step_.inputs[input];
+    const Tensor& source = plan_.tensor_at(place, values_);
+    const bool last = !place.constant &&
+                      std::ranges::find(step_.last_uses, place.index) != step_.last_uses.end() &&
+                      std::ranges::count(step_.inputs, place) == 1;
+    Tensor& target = output_slot(output);
+    if (last) {
+      target = std::move(values_[static_cast<std::size_t>(place.index)]);
+      target.mutable_bytes();  // a copy where others share it
+    } else {
+      PRESS_ASSIGN(Tensor copy, allocate(source.type(), source.dims()));
+      std::ranges::copy(source.bytes(), copy.mutable_bytes().begin());
+      target = std::move(copy);
+    }
+    return &target;
+  }
+
   Result<Tensor> allocate_scratch(DataType type, Dims dims) override {
     return allocate(type, std::move(dims));
   }
@@ -285,6 +303,27 @@ std::vector<StepTime> GraphPlan::times() const {
   times.reserve(steps_.size());
   for (const Step& step : steps_) times.push_back({step.node, step.operators, step.runs, step.nanoseconds});
   return times;
+}
+
+std::vector<GraphPlan::Readers> GraphPlan::find_readers() const {
+  std::vector<Readers> readers(value_count_);
+  const auto pin = [&](Place place) {
+    if (place.exists() && !place.constant) readers[static_cast<std::size_t>(place.index)].pinned = true;
+  };
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    for (const Place input : step.inputs) {
+      if (!input.exists() || input.constant) continue;
+      ++readers[static_cast<std::size_t>(input.index)].count;
+      readers[static_cast<std::size_t>(input.index)].step = i;
+    }
+    for (const Nested& nested : step.nested) std::ranges::for_each(nested.captured, pin);
+    for (const auto& [value, place] : step.made) {
+      if (options_.kept != nullptr && options_.kept->contains(value)) pin(place);
+    }
+  }
+  std::ranges::for_each(outputs_, pin);
+  return readers;
 }
 
 void GraphPlan::plan_lifetimes() {

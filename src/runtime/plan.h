@@ -70,12 +70,14 @@ class GraphPlan {
  private:
   friend class StepContext;
   friend class PlanOptimizer;
+  friend class IntegerSteps;
 
   /// Where a value lives: among the constants of the plan or among the values of a run.
   struct Place {
     int index = -1;  // negative: omitted, or wanted by nobody
     bool constant = false;
     bool exists() const { return index >= 0; }
+    friend bool operator==(Place, Place) = default;
   };
 
   /// A subgraph of a step's node, and where the values come from that it captures.
@@ -94,9 +96,18 @@ class GraphPlan {
     std::vector<Nested> nested;
     std::vector<std::pair<const Value*, Place>> made;  // values of the graph that are ready after the step
     std::vector<int> last_uses;                        // what to let go after the step
+    std::size_t own_inputs = SIZE_MAX;                 // those behind came with absorbed steps
     std::string operators;                             // see StepTime
     std::int64_t runs = 0;                             // counted while profiled
     std::int64_t nanoseconds = 0;
+  };
+
+  /// Who reads a value: how many inputs, the last one of the steps, and whether it must exist whoever reads
+  /// it.
+  struct Readers {
+    std::size_t count = 0;
+    std::size_t step = SIZE_MAX;
+    bool pinned = false;
   };
 
   using Values = std::vector<Tensor>;
@@ -111,6 +122,7 @@ class GraphPlan {
   Place new_constant(const Value* value, Tensor tensor);
   bool may_fold(const Step& step) const;
   Result<bool> fold(Step& step);
+  std::vector<Readers> find_readers() const;  // by place
   void plan_lifetimes();
   Status run_step(ExecutionState& state, Step& step, Values& values);
   const Tensor& tensor_at(Place place, const Values& values) const {

@@ -1,33 +1,15 @@
 #include "runtime/plan_optimizer.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
-#include <string_view>
 #include <utility>
 
+#include "runtime/elementwise.h"
+#include "runtime/integer_steps.h"
 #include "runtime/layout.h"
 #include "runtime/plan.h"
 
 namespace press {
-
-namespace {
-
-/// Operators of ONNX whose output element depends on the input elements at its own (broadcast) position only:
-/// they work in any order of the axes.
-constexpr std::array<std::string_view, 37> kElementwise = {
-    "Abs",       "Add",      "Cast",      "Ceil",    "Celu",     "Clip",           "DequantizeLinear",
-    "Div",       "Elu",      "Erf",       "Exp",     "Floor",    "Gelu",           "HardSigmoid",
-    "HardSwish", "Identity", "LeakyRelu", "Log",     "Max",      "Mean",           "Min",
-    "Mish",      "Mul",      "Neg",       "PRelu",   "Pow",      "QuantizeLinear", "Reciprocal",
-    "Relu",      "Round",    "Selu",      "Sigmoid", "Softplus", "Sqrt",           "Sub",
-    "Sum",       "Tanh"};
-
-bool is_elementwise(const Node& node) {
-  return node.domain().empty() && std::ranges::find(kElementwise, node.op_type()) != kElementwise.end();
-}
-
-}  // namespace
 
 class PlanOptimizer {
  public:
@@ -41,39 +23,10 @@ class PlanOptimizer {
  private:
   using Place = GraphPlan::Place;
   using Step = GraphPlan::Step;
-  static constexpr std::size_t kNobody = SIZE_MAX;
+  using Readers = GraphPlan::Readers;
 
   // -- absorbing
   // -------------------------------------------------------------------------------------------------
-
-  /// Who reads a value: how many inputs, the last one of the steps, and whether it must exist whoever reads
-  /// it.
-  struct Readers {
-    std::size_t count = 0;
-    std::size_t step = kNobody;
-    bool pinned = false;
-  };
-
-  std::vector<Readers> find_readers() const {
-    std::vector<Readers> readers(plan_.value_count_);
-    const auto pin = [&](Place place) {
-      if (place.exists() && !place.constant) readers[static_cast<std::size_t>(place.index)].pinned = true;
-    };
-    for (std::size_t i = 0; i < plan_.steps_.size(); ++i) {
-      const Step& step = plan_.steps_[i];
-      for (const Place input : step.inputs) {
-        if (!input.exists() || input.constant) continue;
-        ++readers[static_cast<std::size_t>(input.index)].count;
-        readers[static_cast<std::size_t>(input.index)].step = i;
-      }
-      for (const GraphPlan::Nested& nested : step.nested) std::ranges::for_each(nested.captured, pin);
-      for (const auto& [value, place] : step.made) {
-        if (is_kept(value)) pin(place);
-      }
-    }
-    std::ranges::for_each(plan_.outputs_, pin);
-    return readers;
-  }
 
   bool is_kept(const Value* value) const {
     return plan_.options_.kept != nullptr && plan_.options_.kept->contains(value);
@@ -81,7 +34,7 @@ class PlanOptimizer {
 
   void absorb_followers() {
     std::vector<Step>& steps = plan_.steps_;
-    std::vector<Readers> readers = find_readers();
+    std::vector<Readers> readers = plan_.find_readers();
     std::vector<bool> gone(steps.size(), false);
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const std::optional<std::size_t> target = only_reader(steps[i], readers);
@@ -91,7 +44,10 @@ class PlanOptimizer {
       const Absorption absorption = offer(steps[i], follower, other);
       if (absorption == Absorption::kNo) continue;
       // The merged step stands where the follower stood: all that it reads is there by then.
-      if (absorption == Absorption::kWithInput) steps[i].inputs.push_back(*other);
+      if (absorption == Absorption::kWithInput) {
+        steps[i].own_inputs = std::min(steps[i].own_inputs, steps[i].inputs.size());
+        steps[i].inputs.push_back(*other);
+      }
       steps[i].outputs = std::move(follower.outputs);
       steps[i].made = std::move(follower.made);
       steps[i].operators += "+" + follower.operators;
@@ -122,7 +78,7 @@ class PlanOptimizer {
     if (!follower.nested.empty()) return Absorption::kNo;
     // A step that has absorbed others has inputs that its node does not have.
     if (follower.inputs.size() != follower.node->input_count()) return Absorption::kNo;
-    Follower offered{*follower.node, follower.opset, 0, {}, false, {}};
+    Follower offered{*follower.node, follower.opset, 0, {}, false, {}, follower.kernel.get()};
     std::size_t others = 0;
     for (std::size_t i = 0; i < follower.inputs.size(); ++i) {
       const Place input = follower.inputs[i];
@@ -206,7 +162,12 @@ class PlanOptimizer {
     if (liking == ChannelsLast::kPrefers) return true;
     if (liking == ChannelsLast::kAccepts) return is_turned(step.inputs[0]);
     if (is_channel_concat(step)) return true;
-    return is_elementwise(*step.node) && elementwise_turns(step);
+    return works_in_any_order(step) && elementwise_turns(step);
+  }
+
+  static bool works_in_any_order(const Step& step) {
+    return step.kernel->channels_last() == ChannelsLast::kAnyOrder ||
+           (is_elementwise(*step.node) && step.inputs.size() == step.node->input_count());
   }
 
   bool is_turned(Place place) const {
@@ -224,9 +185,11 @@ class PlanOptimizer {
 
   /// All varying inputs have one known rank and are there with channels last; constants can be turned along.
   bool elementwise_turns(const Step& step) const {
+    if (step.kernel->channels_last() == ChannelsLast::kAnyOrder) {  // whose inputs all vary and have one rank
+      return std::ranges::all_of(step.inputs, [this](Place place) { return is_turned(place); });
+    }
     const Shape* output = shape_of(step.node->output(0));
-    if (output == nullptr || output->size() < 3 || step.inputs.size() != step.node->input_count())
-      return false;
+    if (output == nullptr || output->size() < 3) return false;
     bool any = false;
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
       const Place input = step.inputs[i];
@@ -249,11 +212,10 @@ class PlanOptimizer {
   }
 
   void turn(Step step) {
-    const std::size_t own = step.node->input_count();
     if (is_channel_concat(step)) step.kernel = make_channels_last_concat();
-    const bool all = is_elementwise(*step.node) || step.node->is("Concat");
+    const bool all = works_in_any_order(step) || step.node->is("Concat");
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-      if (i == 0 || all || i >= own) {
+      if (i == 0 || all || i >= step.own_inputs) {
         step.inputs[i] = turned(step.inputs[i], step);
       } else {
         need_plain(step.inputs[i], *step.node);
@@ -324,6 +286,7 @@ class PlanOptimizer {
 };
 
 void optimize(GraphPlan& plan) {
+  use_integers(plan);
   PlanOptimizer(plan).run();
 }
 

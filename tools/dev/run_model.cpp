@@ -1,7 +1,7 @@
 // For developers: runs a model on tensors from files and writes what comes out, to compare with other
 // runtimes, or tells how long it takes.
 //
-//   run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] INPUT.pb…
+//   run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] [--profile] INPUT.pb…
 //
 // Inputs are files of one TensorProto each, in the model's order; outputs become OUTPUT_FOLDER/<index>.npy.
 #include <fmt/format.h>
@@ -68,7 +68,8 @@ int fail(const press::Error& error) {
 int main(int argc, char** argv) {
   if (argc < 3) {
     fmt::print(stderr,
-               "usage: run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] INPUT.pb...\n");
+               "usage: run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] [--profile] "
+               "INPUT.pb...\n");
     return 2;
   }
   press::SessionOptions options;
@@ -82,6 +83,8 @@ int main(int argc, char** argv) {
       repeat = std::atoi(argv[++i]);
     } else if (argument == "--reference") {
       options.reference = true;
+    } else if (argument == "--profile") {
+      options.profile = true;
     } else {
       press::Result<press::Tensor> input = press::load_tensor(argument);
       if (!input.ok()) return fail(input.error());
@@ -107,6 +110,10 @@ int main(int argc, char** argv) {
   if (repeat > 0) {
     fmt::print("best of {}: {:.3f} ms, peak {:.1f} MB of intermediate tensors\n", repeat, best * 1e3,
                static_cast<double>(session->peak_bytes()) / 1e6);
+  }
+  for (const press::StepTime& step : session->profile()) {
+    const double milliseconds = static_cast<double>(step.nanoseconds) / static_cast<double>(step.runs) / 1e6;
+    fmt::print("{:10.3f} ms  {:40} {}\n", milliseconds, step.operators, step.node->label());
   }
   return 0;
 }

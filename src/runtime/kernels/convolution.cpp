@@ -4,6 +4,7 @@
 
 #include "ops/shapes.h"
 #include "runtime/kernels/arguments.h"
+#include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/tail.h"
 #include "runtime/layout.h"
@@ -13,9 +14,6 @@
 namespace press::kernels {
 
 namespace {
-
-/// oneDNN counts in 32 bits inside of its kernels.
-constexpr std::int64_t kLargestDim = INT32_MAX;
 
 class ConvolutionKernel final : public Float32Kernel {
  public:
@@ -39,7 +37,8 @@ class ConvolutionKernel final : public Float32Kernel {
   Status run_float32(KernelContext& context) override {
     PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
     PRESS_ASSIGN(const Tensor* weights, required(context, 1, DataType::kFloat));
-    PRESS_ASSIGN(onednn::ConvolutionSpec spec, describe(context, *source, *weights));
+    PRESS_ASSIGN(onednn::ConvolutionSpec spec,
+                 describe_convolution(context.node(), transposed_, layout_, source->dims(), weights->dims()));
     const Tensor* bias = nullptr;
     if (context.node().input_count() > 2 &&
         context.input(2) != nullptr) {  // behind the node's own: the residual
@@ -156,67 +155,6 @@ class ConvolutionKernel final : public Float32Kernel {
     folded_weights_ = std::move(folded);
     folded_bias_ = Tensor::of<float>({spec.target[1]}, shift);
     return {};
-  }
-
-  Result<onednn::ConvolutionSpec> describe(const KernelContext& context, const Tensor& source,
-                                           const Tensor& weights) const {
-    const Node& node = context.node();
-    const bool last = layout_ == onednn::Layout::kChannelsLast && source.rank() >= 3;
-    const Dims x = last ? from_channels_last(source.dims()) : source.dims();
-    const Dims& w = weights.dims();
-    if (x.size() < 3 || w.size() != x.size()) {
-      return Error(ErrorCode::kInput,
-                   fmt::format("input {} and weight {} should both have a batch or output dim, a "
-                               "channel dim and the same spatial dims",
-                               to_string(x), to_string(w)));
-    }
-    if (x.size() > 5) {
-      return Error(
-          ErrorCode::kUnsupported,
-          fmt::format("only 1 to 3 spatial dims can be executed, but the input is {}", to_string(x)));
-    }
-    onednn::ConvolutionSpec spec;
-    spec.transposed = transposed_;
-    spec.layout = layout_;
-    spec.groups = node.int_attribute("group", 1);
-    const std::int64_t inputs = transposed_ ? w[0] : w[1] * std::max<std::int64_t>(spec.groups, 1);
-    if (spec.groups < 1 || w[0] % spec.groups != 0 || x[1] != inputs) {
-      return Error(ErrorCode::kInput,
-                   fmt::format("{} input channels, weight {} and {} groups do not fit together", x[1],
-                               to_string(w), spec.groups));
-    }
-    PRESS_ASSIGN(const Window window, read_window(node, Dims(w.begin() + 2, w.end())));
-    spec.source = x;
-    spec.weights = w;
-    spec.target = {x[0], w[0]};
-    if (transposed_) {
-      PRESS_ASSIGN(spec.target[1], checked_multiply(w[1], spec.groups));
-    }
-    for (std::size_t axis = 0; axis < window.rank(); ++axis) {
-      WindowExtent extent;
-      if (transposed_) {
-        PRESS_ASSIGN(extent, transposed_window_extent(node, window, axis, x[axis + 2]));
-        // oneDNN derives the output from the pads; whatever output_padding adds is a smaller end pad.
-        const std::int64_t full =
-            (x[axis + 2] - 1) * window.strides[axis] + (window.kernel[axis] - 1) * window.dilations[axis] + 1;
-        extent.pad_end = full - extent.pad_begin - extent.output;
-      } else {
-        PRESS_ASSIGN(extent, window_extent(window, axis, x[axis + 2]));
-      }
-      spec.target.push_back(extent.output);
-      spec.pads_begin.push_back(extent.pad_begin);
-      spec.pads_end.push_back(extent.pad_end);
-    }
-    spec.strides = window.strides;
-    spec.dilations = window.dilations;
-    for (const Dims* dims : {&spec.source, &spec.target, &spec.weights, &spec.pads_begin, &spec.pads_end,
-                             &spec.strides, &spec.dilations}) {
-      if (std::ranges::any_of(*dims, [](std::int64_t dim) { return dim > kLargestDim; })) {
-        return Error(ErrorCode::kUnsupported,
-                     fmt::format("dims {} are too large for a convolution", to_string(*dims)));
-      }
-    }
-    return spec;
   }
 
   /// The result where there is nothing to sum up.

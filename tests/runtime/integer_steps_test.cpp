@@ -1,0 +1,295 @@
+// Quantized networks run on integers and give what the operators' definitions give, within one step of the
+// result.
+#include <fmt/format.h>
+
+#include <random>
+
+#include "runtime/session_support.h"
+
+namespace press {
+namespace {
+
+constexpr const char* kHeader = R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]> )";
+
+/// Repeatable integers between low and high, as text.
+std::string integers(std::size_t count, int low, int high, unsigned seed) {
+  std::mt19937 random(seed);
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text += fmt::format("{}{}", i == 0 ? "" : ", ",
+                        low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1)));
+  }
+  return text;
+}
+
+/// Scales around `scale`, as text.
+std::string scales(std::size_t count, double scale, unsigned seed) {
+  std::mt19937 random(seed);
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text +=
+        fmt::format("{}{}", i == 0 ? "" : ", ", scale * (0.5 + static_cast<double>(random() % 1000) / 1000));
+  }
+  return text;
+}
+
+std::vector<int> bytes_of(const Tensor& tensor) {
+  std::vector<int> values;
+  if (tensor.type() == DataType::kInt8) {
+    values.assign(tensor.data<std::int8_t>().begin(), tensor.data<std::int8_t>().end());
+  } else if (tensor.type() == DataType::kUint8) {
+    values.assign(tensor.data<std::uint8_t>().begin(), tensor.data<std::uint8_t>().end());
+  }
+  return values;
+}
+
+/// Outputs of bytes: equal within one step; of floats: within 1e-5. `integer_steps`: at least as many steps
+/// work on integers.
+void expect_within_one_step(const std::string& body, const std::vector<Tensor>& inputs, int integer_steps) {
+  const Model model = parsed(kHeader + body);
+  ASSERT_NE(model.graph, nullptr);
+  const std::vector<Tensor> plain = run_graph(*model.graph, inputs, {.reference = true});
+  for (const int threads : {1, 2}) {
+    Result<Session> session = Session::create(*model.graph, {.threads = threads, .profile = true});
+    ASSERT_TRUE(session.ok()) << session.error().message();
+    Result<std::vector<Tensor>> fast = session->run(inputs);
+    ASSERT_TRUE(fast.ok()) << fast.error().message() << "\n" << body;
+    ASSERT_EQ(fast->size(), plain.size());
+    int found = 0;
+    std::string steps;
+    for (const StepTime& step : session->profile()) {
+      found += step.operators.ends_with(" int8") ? 1 : 0;
+      steps += step.operators + "\n";
+    }
+    EXPECT_GE(found, integer_steps) << body << "\n" << steps;
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      ASSERT_EQ((*fast)[i].type(), plain[i].type());
+      ASSERT_EQ((*fast)[i].dims(), plain[i].dims());
+      if (plain[i].type() == DataType::kFloat) {
+        EXPECT_LT(relative_difference((*fast)[i].data<float>(), plain[i].data<float>()), 1e-5) << body;
+        continue;
+      }
+      const std::vector<int> a = bytes_of((*fast)[i]);
+      const std::vector<int> b = bytes_of(plain[i]);
+      ASSERT_FALSE(a.empty());
+      for (std::size_t j = 0; j < a.size(); ++j)
+        ASSERT_LE(std::abs(a[j] - b[j]), 1) << "output " << i << ", element " << j << body << "\n" << steps;
+      // Steps apart are rare: they come of ties that floats do not see.
+      std::size_t apart = 0;
+      for (std::size_t j = 0; j < a.size(); ++j) apart += a[j] != b[j] ? 1 : 0;
+      EXPECT_LE(apart, 1 + a.size() / 50) << body;
+    }
+  }
+}
+
+struct Byte {
+  const char* type;
+  int zero_point;
+};
+constexpr Byte kBytes[] = {{"uint8", 0}, {"uint8", 113}, {"int8", 0}, {"int8", -128}, {"int8", 11}};
+
+TEST(IntegerSteps, Convolutions) {
+  struct Shape {
+    int channels, filters, groups, kernel;
+    const char* attributes;
+  };
+  const Shape shapes[] = {{3, 8, 1, 3, "pads = [1, 1, 1, 1]"},
+                          {16, 16, 16, 3, "pads = [1, 1, 1, 1], strides = [2, 2]"},
+                          {6, 4, 2, 3, "pads = [0, 1, 2, 1]"},
+                          {5, 7, 1, 1, "strides = [1, 2]"},
+                          {4, 4, 4, 3, "dilations = [2, 1], auto_pad = \"SAME_UPPER\""},
+                          {32, 16, 1, 1, "kernel_shape = [1, 1]"}};
+  unsigned seed = 0;
+  for (const Shape& shape : shapes) {
+    for (const Byte& in : kBytes) {
+      for (const char* activation : {"Identity", "Relu", "Clip", "Sigmoid"}) {
+        const Byte& out = kBytes[++seed % std::size(kBytes)];
+        const bool clip = std::string_view(activation) == "Clip";
+        const auto f = static_cast<std::size_t>(shape.filters);
+        const int per_group = shape.channels / shape.groups;
+        expect_within_one_step(
+            fmt::format(
+                R"(g (float[N,{c},7,6] x) => ({ot}[N,{f},H,W] y)
+    <float s = {{0.011}}, {it} z = {{{iz}}}, int8[{f},{pg},{k},{k}] w = {{{w}}}, float[{f}] ws = {{{ws}}},
+     int32[{f}] b = {{{b}}}, float[{f}] bs = {{{bs}}}, float os = {{{os}}}, {ot} oz = {{{oz}}},
+     float zero = {{0}}, float six = {{0.5}}> {{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear<axis = 0>(w, ws)
+    bd = DequantizeLinear<axis = 0>(b, bs)
+    c = Conv<group = {g}, {attributes}>(d, wd, bd)
+    r = {activation}(c{bounds})
+    y = QuantizeLinear(r, os, oz)
+  }})",
+                fmt::arg("c", shape.channels), fmt::arg("f", f), fmt::arg("pg", per_group),
+                fmt::arg("k", shape.kernel), fmt::arg("g", shape.groups),
+                fmt::arg("attributes", shape.attributes), fmt::arg("activation", activation),
+                fmt::arg("bounds", clip ? ", zero, six" : ""), fmt::arg("it", in.type),
+                fmt::arg("iz", in.zero_point), fmt::arg("ot", out.type), fmt::arg("oz", out.zero_point),
+                fmt::arg("os", 0.007), fmt::arg("b", integers(f, -3000, 3000, seed)),
+                fmt::arg("bs", scales(f, 0.0001, seed)),
+                fmt::arg("w", integers(f * static_cast<std::size_t>(per_group * shape.kernel * shape.kernel),
+                                       -127, 127, seed)),
+                fmt::arg("ws", scales(f, 0.002, seed))),
+            {noise({2, shape.channels, 7, 6}, seed)}, 1);
+      }
+    }
+  }
+}
+
+TEST(IntegerSteps, ResidualsAreAddedInPlaceWithTheRoundingBetween) {
+  for (const Byte& type : kBytes) {
+    for (const char* activation : {"Identity", "Relu", "Clip"}) {
+      for (const bool again : {false, true}) {  // the residual is read once more: it may not be overwritten
+        expect_within_one_step(
+            fmt::format(R"(g (float[N,8,5,6] x) => ({t}[N,8,5,6] y, {t}[N,8,5,6] u)
+    <float s = {{0.013}}, {t} z = {{{z}}}, int8[8,8,3,3] w = {{{w}}}, float[8] ws = {{{ws}}}, float cs = {{0.02}},
+     {t} cz = {{{cz}}}, float os = {{0.021}}, {t} oz = {{{z}}},
+     float lo = {{-0.3}}, float hi = {{0.9}}> {{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear<axis = 0>(w, ws)
+    a = Conv<pads = [1, 1, 1, 1]>(d, wd)
+    aq = QuantizeLinear(a, cs, cz)
+    ad = DequantizeLinear(aq, cs, cz)
+    c = Conv<pads = [1, 1, 1, 1]>(ad, wd)
+    b = {activation}(c{bounds})
+    bq = QuantizeLinear(b, cs, cz)
+    bd = DequantizeLinear(bq, cs, cz)
+    sum = Add(bd, {other})
+    r = {activation}(sum{bounds})
+    y = QuantizeLinear(r, os, oz)
+    rest = Relu({other})
+    u = QuantizeLinear(rest, os, oz)
+  }})",
+                        fmt::arg("t", type.type), fmt::arg("z", type.zero_point),
+                        fmt::arg("cz", type.type[0] == 'u' ? 128 : 3), fmt::arg("activation", activation),
+                        fmt::arg("bounds", activation[0] == 'C' ? ", lo, hi" : ""),
+                        fmt::arg("other", again ? "d" : "ad"), fmt::arg("w", integers(576, -127, 127, 5)),
+                        fmt::arg("ws", scales(8, 0.0005, 6))),
+            {noise({2, 8, 5, 6}, 3)}, 3);
+      }
+    }
+  }
+}
+
+TEST(IntegerSteps, MatrixProducts) {
+  for (const Byte& in : kBytes) {
+    for (const char* product : {"Gemm<transB = 1>(d, wd, bd)", "Gemm(d, vd, bd)", "MatMul(d, vd)"}) {
+      expect_within_one_step(
+          fmt::format(R"(g (float[N,9] x) => ({t}[N,5] y, float[N,5] plain)
+    <float s = {{0.009}}, {t} z = {{{z}}}, int8[5,9] w = {{{w}}}, float[5] ws = {{{ws}}}, uint8[9,5] v = {{{v}}},
+     float vs = {{0.004}}, uint8 vz = {{128}}, int32[5] b = {{{b}}}, float[5] bs = {{{bs}}}, float os = {{0.01}},
+     {t} oz = {{{z}}}> {{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear<axis = 0>(w, ws)
+    vd = DequantizeLinear(v, vs, vz)
+    bd = DequantizeLinear<axis = 0>(b, bs)
+    m = {product}
+    y = QuantizeLinear(m, os, oz)
+    p = {product}
+    plain = Tanh(p)
+  }})",
+                      fmt::arg("t", in.type), fmt::arg("z", in.zero_point), fmt::arg("product", product),
+                      fmt::arg("w", integers(45, -127, 127, 1)), fmt::arg("ws", scales(5, 0.003, 2)),
+                      fmt::arg("v", integers(45, 1, 255, 3)), fmt::arg("b", integers(5, -999, 999, 4)),
+                      fmt::arg("bs", scales(5, 0.0002, 5))),
+          {noise({7, 9}, 4)}, 2);
+    }
+  }
+}
+
+TEST(IntegerSteps, ElementwiseOperatorsAndMeans) {
+  for (const Byte& a : kBytes) {
+    for (const Byte& b : kBytes) {
+      for (const char* node : {"Add(p, r)", "Mul(p, r)", "Add(p, g)", "Mul(g, p)"}) {
+        expect_within_one_step(
+            fmt::format(R"(g (float[N,3,5,4] x, float[N,3,5,4] u) => ({bt}[N,3,5,4] y, {at}[N,3,1,1] m)
+    <float s = {{0.009}}, {at} z = {{{az}}}, float t = {{0.012}}, {bt} v = {{{bz}}}, float o = {{0.015}}> {{
+    xq = QuantizeLinear(x, s, z)
+    p = DequantizeLinear(xq, s, z)
+    uq = QuantizeLinear(u, t, v)
+    r = DequantizeLinear(uq, t, v)
+    mean = GlobalAveragePool(p)
+    m = QuantizeLinear(mean, s, z)
+    g = DequantizeLinear(m, s, z)
+    e = {node}
+    y = QuantizeLinear(e, o, v)
+  }})",
+                        fmt::arg("at", a.type), fmt::arg("az", a.zero_point), fmt::arg("bt", b.type),
+                        fmt::arg("bz", b.zero_point), fmt::arg("node", node)),
+            {noise({2, 3, 5, 4}, 8), noise({2, 3, 5, 4}, 9)}, 2);
+      }
+    }
+  }
+}
+
+TEST(IntegerSteps, FunctionsOfOneElementBecomeTables) {
+  for (const Byte& in : kBytes) {
+    for (const char* nodes : {"e = Sigmoid(d)", "h = HardSwish(d)\n e = Neg(h)", "e = LeakyRelu(d)",
+                              "e = Mul(two, d)", "h = Erf(d)\n i = Add(h, two)\n e = Pow(i, two)"}) {
+      expect_within_one_step(
+          fmt::format(R"(g (float[N,300] x) => (uint8[N,300] y)
+    <float s = {{0.009}}, {t} z = {{{z}}}, float two = {{2}}, float o = {{0.02}}, uint8 v = {{90}}> {{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    {nodes}
+    y = QuantizeLinear(e, o, v)
+  }})",
+                      fmt::arg("t", in.type), fmt::arg("z", in.zero_point), fmt::arg("nodes", nodes)),
+          {noise({2, 300}, 8)}, 1);
+    }
+  }
+}
+
+TEST(IntegerSteps, ValuesThatPassUnchangedPassAsIntegers) {
+  expect_within_one_step(R"(g (float[N,2,4,6] x) => (uint8[M,K] y, float[N,2,2,3] pooled, uint8[N,4,4,6] both)
+    <float s = {0.009}, uint8 z = {100}, float t = {0.011}, int64[2] shape = {-1, 4}> {
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    pooled = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(d)
+    turned = Transpose<perm = [0, 2, 3, 1]>(pooled)
+    flat = Reshape(turned, shape)
+    y = QuantizeLinear(flat, s, z)
+    e = Relu(d)
+    f = QuantizeLinear(e, t, z)
+    g = DequantizeLinear(f, t, z)
+    c = Concat<axis = 1>(d, g)
+    both = QuantizeLinear(c, t, z)
+  })",
+                         {noise({2, 2, 4, 6}, 8)}, 6);
+}
+
+TEST(IntegerSteps, QLinearOperators) {
+  for (const Byte& in : kBytes) {
+    expect_within_one_step(
+        fmt::format(R"(g (float[N,4,5,5] x) => ({t}[N,6,5,5] y, {t}[N,4,5,3] p)
+    <float s = {{0.009}}, {t} z = {{{z}}}, int8[6,4,3,3] w = {{{w}}}, float[6] ws = {{{ws}}}, int8[6] wz = {{0, 0, 0, 0, 0, 0}},
+     int32[6] b = {{{b}}}, float os = {{0.02}}, int8[5,3] v = {{{v}}}, float vs = {{0.004}}, int8 vz = {{0}}> {{
+    q = QuantizeLinear(x, s, z)
+    y = QLinearConv<pads = [1, 1, 1, 1]>(q, s, z, w, ws, wz, os, z, b)
+    p = QLinearMatMul(q, s, z, v, vs, vz, os, z)
+  }})",
+                    fmt::arg("t", in.type), fmt::arg("z", in.zero_point),
+                    fmt::arg("w", integers(216, -127, 127, 1)), fmt::arg("ws", scales(6, 0.002, 2)),
+                    fmt::arg("b", integers(6, -3000, 3000, 4)), fmt::arg("v", integers(15, -127, 127, 3))),
+        {noise({2, 4, 5, 5}, 8)}, 2);
+  }
+}
+
+TEST(IntegerSteps, WhatCannotBeIntegersStaysFloat) {
+  // Weights with a scale along another axis; a scale that varies; the value between is an output.
+  expect_within_one_step(R"(g (float[N,2,3,3] x, float t) => (uint8[N,2,3,3] y, float[N,2,3,3] d)
+    <float s = {0.009}, uint8 z = {100}, int8[2,2,1,1] w = {1, 2, 3, 4}, float[2] ws = {0.1, 0.2}> {
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear<axis = 1>(w, ws)
+    c = Conv(d, wd)
+    y = QuantizeLinear(c, t, z)
+  })",
+                         {noise({2, 2, 3, 3}, 8), Tensor::scalar<float>(0.01F)}, 0);
+}
+
+}  // namespace
+}  // namespace press
