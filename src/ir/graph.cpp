@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <unordered_set>
 
 #include "press/support/text.h"
 
@@ -163,10 +164,16 @@ Graph::~Graph() {
   }
 }
 
+namespace {
+const Graph& outermost(const Graph& graph) {
+  const Graph* root = &graph;
+  while (root->outer() != nullptr) root = root->outer();
+  return *root;
+}
+}  // namespace
+
 std::int64_t Graph::opset(std::string_view domain) const {
-  const Graph* root = this;
-  while (root->outer_ != nullptr) root = root->outer_;
-  for (const auto& [imported, version] : root->opsets_) {
+  for (const auto& [imported, version] : outermost(*this).opsets_) {
     if (imported == domain) return version;
   }
   return 0;
@@ -180,6 +187,33 @@ void Graph::set_opset(std::string domain, std::int64_t version) {
     }
   }
   opsets_.emplace_back(std::move(domain), version);
+}
+
+const std::vector<std::shared_ptr<const Function>>& Graph::functions() const {
+  return outermost(*this).functions_;
+}
+
+const Function* Graph::called_function(const Node& node) const {
+  for (const std::shared_ptr<const Function>& function : functions()) {
+    if (node.is(function->name, function->domain)) return function.get();
+  }
+  return nullptr;
+}
+
+void Graph::add_function(std::shared_ptr<const Function> function) {
+  functions_.push_back(std::move(function));
+}
+
+std::size_t Graph::erase_unused_functions() {
+  std::unordered_set<const Function*> used;
+  const std::function<void(const Graph&)> mark = [&](const Graph& graph) {
+    for_each_node(graph, [&](const Node* node) {
+      const Function* called = called_function(*node);
+      if (called != nullptr && used.insert(called).second) mark(*called->body);
+    });
+  };
+  if (!functions_.empty()) mark(*this);
+  return std::erase_if(functions_, [&](const auto& function) { return !used.contains(function.get()); });
 }
 
 std::vector<Node*> Graph::nodes_snapshot() const {
@@ -345,84 +379,6 @@ void for_each_node(const Graph& graph, const std::function<void(Node*)>& visit) 
     visit(node);
     for (const Graph* inner : node->subgraphs()) for_each_node(*inner, visit);
   }
-}
-
-namespace {
-
-/// Copies graphs; values of outer graphs that are being copied too are found in `copies_`.
-class Cloner {
- public:
-  std::unique_ptr<Graph> copy(const Graph& source, Graph* outer) {
-    auto target = std::make_unique<Graph>(outer);
-    target->set_name(source.name());
-    target->opaque = source.opaque;
-    for (const auto& [domain, version] : source.opsets()) target->set_opset(domain, version);
-    for (const Value* input : source.inputs()) {
-      note(input,
-           target->add_input(input->name(), input->type(), input->tensor() ? *input->tensor() : Tensor()));
-    }
-    for (const Value* constant : source.constants()) {
-      Value* copy = target->add_constant(*constant->tensor(), constant->name());
-      copy->set_type(constant->type());
-      copy->sparse = constant->sparse;
-      copy->legacy_input_position = constant->legacy_input_position;
-      note(constant, copy);
-    }
-    for (const Node* node : source.nodes()) copy_node(*node, target.get());
-    for (const GraphOutput& output : source.outputs()) {
-      target->add_output(output.name, at(output.value), output.type);
-      target->output_slot(target->outputs().size() - 1).opaque = output.opaque;
-    }
-    return target;
-  }
-
- private:
-  void note(const Value* source, Value* target) {
-    target->opaque = source->opaque;
-    target->tensor_opaque = source->tensor_opaque;
-    copies_[source] = target;
-  }
-
-  Value* at(const Value* source) const { return source != nullptr ? copies_.at(source) : nullptr; }
-
-  void copy_node(const Node& node, Graph* target) {
-    NodeSpec spec{
-        .op_type = node.op_type(), .inputs = {}, .outputs = {}, .name = node.name(), .domain = node.domain()};
-    for (const Value* input : node.inputs()) spec.inputs.push_back(at(input));
-    for (const Value* output : node.outputs()) {
-      spec.outputs.emplace_back(output != nullptr ? std::string_view(output->name()) : kOmittedOutput);
-    }
-    for (const Attribute& attribute : node.attributes()) {
-      spec.attributes.push_back({attribute.name, copy_attribute(attribute.value, target), attribute.opaque});
-    }
-    Node* copy = target->add_node(std::move(spec));
-    copy->opaque = node.opaque;
-    for (std::size_t i = 0; i < node.output_count(); ++i) {
-      if (node.output(i) == nullptr) continue;
-      copy->output(i)->set_type(node.output(i)->type());
-      note(node.output(i), copy->output(i));
-    }
-  }
-
-  AttributeValue copy_attribute(const AttributeValue& value, Graph* target) {
-    if (const auto* graph = std::get_if<std::shared_ptr<Graph>>(&value)) {
-      return std::shared_ptr<Graph>(copy(**graph, target));
-    }
-    if (const auto* graphs = std::get_if<std::vector<std::shared_ptr<Graph>>>(&value)) {
-      std::vector<std::shared_ptr<Graph>> copied;
-      for (const std::shared_ptr<Graph>& graph : *graphs) copied.push_back(copy(*graph, target));
-      return copied;
-    }
-    return value;
-  }
-
-  std::unordered_map<const Value*, Value*> copies_;
-};
-
-}  // namespace
-
-Model clone(const Model& model) {
-  return Model{model.ir_version, Cloner().copy(*model.graph, nullptr), model.opaque, model.metadata};
 }
 
 }  // namespace press

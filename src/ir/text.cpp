@@ -121,6 +121,12 @@ class Hasher {
     for (const GraphOutput& output : graph.outputs()) {
       seed = hash_combine(hash_bytes(output.name, seed), identity(output.value));
     }
+    if (graph.outer() == nullptr) {
+      for (const std::shared_ptr<const Function>& function : graph.functions()) {
+        seed = hash_combine(hash_bytes(function->name, hash_bytes(function->domain, seed)),
+                            Hasher().hash(*function->body));
+      }
+    }
     return seed;
   }
 

@@ -112,6 +112,13 @@ class Namer {
   std::unordered_map<std::string, std::size_t> next_suffix_;
 };
 
+Message write_opset(std::string_view domain, std::int64_t version) {
+  Message message;
+  message.add_text(schema::opset::kDomain, domain);
+  message.add_integer(schema::opset::kVersion, version);
+  return message;
+}
+
 class GraphWriter {
  public:
   GraphWriter(std::int64_t ir_version, TensorSink* sink) : ir_version_(ir_version), sink_(sink) {}
@@ -130,6 +137,24 @@ class GraphWriter {
     }
     write_value_infos(graph, message);
     message.add_fields(graph.opaque);
+    return message;
+  }
+
+  Message write(const Function& function) {
+    using namespace schema::function;
+    Message message;
+    if (!function.bytes.empty()) {
+      message.add_fields(function.bytes);
+      return message;
+    }
+    message.add_text(kName, function.name);
+    for (const Value* input : function.body->inputs()) message.add_text(kInput, input->name());
+    for (const GraphOutput& output : function.body->outputs()) message.add_text(kOutput, output.name);
+    for (const Node* node : function.body->nodes()) message.add_message(kNode, write_node(*node));
+    for (const auto& [domain, version] : function.body->opsets()) {
+      message.add_message(kOpsetImport, write_opset(domain, version));
+    }
+    message.add_text(kDomain, function.domain);
     return message;
   }
 
@@ -317,12 +342,13 @@ Message export_model(const Model& prepared, TensorSink* sink) {
   for (const auto& [key, value] : prepared.metadata) {
     message.add_message(schema::model::kMetadataProps, write_entry(key, value));
   }
-  message.add_message(schema::model::kGraph, GraphWriter(prepared.ir_version, sink).write(*prepared.graph));
+  GraphWriter writer(prepared.ir_version, sink);
+  message.add_message(schema::model::kGraph, writer.write(*prepared.graph));
+  for (const std::shared_ptr<const Function>& function : prepared.graph->functions()) {
+    message.add_message(schema::model::kFunctions, writer.write(*function));
+  }
   for (const auto& [domain, version] : prepared.graph->opsets()) {
-    Message opset;
-    opset.add_text(schema::opset::kDomain, domain);
-    opset.add_integer(schema::opset::kVersion, version);
-    message.add_message(schema::model::kOpsetImport, opset);
+    message.add_message(schema::model::kOpsetImport, write_opset(domain, version));
   }
   return message;
 }

@@ -28,6 +28,7 @@ Result<GraphFields> read_graph_at(const Parts& message, int depth);
 /// What an AttributeProto holds, before its kind says which part counts.
 struct AttributeParts {
   std::string_view name;
+  std::string_view reference;
   std::int64_t kind = schema::attribute::kUndefined;
   bool has_float = false, has_int = false, has_string = false;
   float number = 0;
@@ -70,6 +71,7 @@ Result<AttributeParts> split_attribute(Bytes message) {
       parts.name = field.text();
       return {};
     }
+    if (field.is(kRefAttrName, Wire::kLength)) parts.reference = field.text();
     if (field.is(kType, Wire::kVarint)) {
       parts.kind = field.integer();
     } else if (field.is(kFloat, Wire::kFixed32)) {
@@ -138,7 +140,8 @@ Result<AttributeFields> read_attribute(Bytes message, std::vector<Parts>& graphs
   AttributeFields fields;
   fields.name = parts.name;
   fields.kind = kind_of(parts);
-  if (fields.kind < kFloatKind || fields.kind > kGraphsKind) {
+  fields.reference = parts.reference;
+  if (fields.kind < kFloatKind || fields.kind > kGraphsKind || !fields.reference.empty()) {
     PRESS_ASSIGN(std::string opaque, opaque_attribute(message));
     fields.value = OpaqueAttribute{std::move(opaque)};
     return fields;
@@ -186,6 +189,26 @@ Result<AttributeFields> read_attribute(Bytes message, std::vector<Parts>& graphs
   return fields;
 }
 
+/// Adds attributes to a node, or defaults to a function's.
+Status read_attributes(std::span<const Bytes> attributes, NodeFields& node, int depth) {
+  for (const Bytes attribute : attributes) {
+    std::vector<Parts> graphs;
+    Result<AttributeFields> fields = read_attribute(attribute, graphs);
+    if (!fields.ok()) return std::move(fields).error().with_context(fmt::format("node {}", node.label()));
+    if (std::ranges::find(node.attributes, fields->name, &AttributeFields::name) != node.attributes.end()) {
+      return malformed(fmt::format("node {} has the attribute {} twice", node.label(), quoted(fields->name)));
+    }
+    // What is wrong in an inner graph names an inner node; the nodes around it would only make the message
+    // long.
+    for (const Parts& graph : graphs) {
+      PRESS_ASSIGN(GraphFields inner, read_graph_at(graph, depth + 1));
+      fields->graphs.push_back(std::move(inner));
+    }
+    node.attributes.push_back(std::move(fields).value());
+  }
+  return {};
+}
+
 Result<NodeFields> read_node(Bytes message, int depth) {
   using namespace schema::node;
   NodeFields node;
@@ -220,21 +243,7 @@ Result<NodeFields> read_node(Bytes message, int depth) {
     return {};
   }));
   if (node.op_type.empty()) return malformed(fmt::format("node {} has no operator", quoted(node.name)));
-  for (const Bytes attribute : attributes) {
-    std::vector<Parts> graphs;
-    Result<AttributeFields> fields = read_attribute(attribute, graphs);
-    if (!fields.ok()) return std::move(fields).error().with_context(fmt::format("node {}", node.label()));
-    if (std::ranges::find(node.attributes, fields->name, &AttributeFields::name) != node.attributes.end()) {
-      return malformed(fmt::format("node {} has the attribute {} twice", node.label(), quoted(fields->name)));
-    }
-    // What is wrong in an inner graph names an inner node; the nodes around it would only make the message
-    // long.
-    for (const Parts& graph : graphs) {
-      PRESS_ASSIGN(GraphFields inner, read_graph_at(graph, depth + 1));
-      fields->graphs.push_back(std::move(inner));
-    }
-    node.attributes.push_back(std::move(fields).value());
-  }
+  PRESS_TRY(read_attributes(attributes, node, depth));
   return node;
 }
 
@@ -344,6 +353,56 @@ std::string NodeFields::label() const {
 
 Result<GraphFields> read_graph(const Parts& message) {
   return read_graph_at(message, 0);
+}
+
+Result<FunctionFields> read_function(Bytes message) {
+  using namespace schema::function;
+  FunctionFields function;
+  std::vector<Bytes> defaults;
+  GraphFields& body = function.body;
+  PRESS_TRY(wire::for_each_field(message, [&](const Field& field) -> Status {
+    if (field.type != Wire::kLength) return {};
+    switch (field.number) {
+      case kName:
+        function.name = field.text();
+        break;
+      case kDomain:
+        function.domain = normalized_domain(field.text());
+        break;
+      case kOverload:
+        function.overload = field.text();
+        break;
+      case kOpsetImport:
+        function.opsets.push_back(field.payload);
+        break;
+      case kAttributeProto:
+        defaults.push_back(field.payload);
+        break;
+      case kInput:
+        body.inputs.push_back({.name = field.text(), .type = {}, .extras = {}});
+        break;
+      case kOutput:
+        body.outputs.push_back({.name = field.text(), .type = {}, .extras = {}});
+        break;
+      case kNode: {
+        PRESS_ASSIGN(NodeFields node, read_node(field.payload, 0));
+        body.nodes.push_back(std::move(node));
+        break;
+      }
+      case kValueInfo: {
+        PRESS_ASSIGN(ValueInfo info, read_value_info(field.payload));
+        body.value_infos.push_back(std::move(info));
+        break;
+      }
+      default:
+        break;
+    }
+    return {};
+  }));
+  function.defaults.op_type = function.name;
+  PRESS_TRY(read_attributes(defaults, function.defaults, 0));
+  body.captured = captured_names(body);
+  return function;
 }
 
 }  // namespace press

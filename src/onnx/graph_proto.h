@@ -21,6 +21,7 @@ struct AttributeFields {
   std::vector<wire::Parts> tensors;  // of tensor kinds
   std::vector<GraphFields> graphs;   // of graph kinds
   std::string extras;
+  std::string_view reference;  // of a function's body: the attribute of the call that gives the value
 };
 
 struct NodeFields {
@@ -51,6 +52,19 @@ struct GraphFields {
 /// Errors (kInput): damaged fields, nodes without operator, attributes that are listed twice or hold nothing,
 /// graphs nested too deeply.
 Result<GraphFields> read_graph(const wire::Parts& message);
+
+/// FunctionProto taken apart: its nodes, inputs and outputs are those of a graph.
+struct FunctionFields {
+  std::string_view name;
+  std::string_view domain;
+  std::string_view overload;
+  NodeFields defaults;  // attributes only
+  std::vector<wire::Bytes> opsets;
+  GraphFields body;
+};
+
+/// Errors (kInput): as read_graph().
+Result<FunctionFields> read_function(wire::Bytes message);
 
 /// "ai.onnx" is another name of the ONNX domain, "".
 inline std::string_view normalized_domain(std::string_view domain) {

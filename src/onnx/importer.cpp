@@ -145,18 +145,50 @@ bool conflict(const Type& declared, const Tensor& tensor) {
   });
 }
 
+Status read_opset(Bytes message, Graph& graph) {
+  std::string_view domain;
+  std::int64_t version = 0;
+  PRESS_TRY(wire::for_each_field(message, [&](const Field& field) -> Status {
+    if (field.is(schema::opset::kDomain, Wire::kLength)) domain = normalized_domain(field.text());
+    if (field.is(schema::opset::kVersion, Wire::kVarint)) version = field.integer();
+    return {};
+  }));
+  if (version < 1 || version > std::numeric_limits<std::int32_t>::max()) {
+    return malformed(fmt::format("operator set {} has version {}, which does not exist",
+                                 quoted(domain.empty() ? "ai.onnx" : domain), version));
+  }
+  const std::int64_t earlier = graph.opset(domain);
+  if (earlier != 0 && earlier != version) {
+    return malformed(fmt::format("operator set {} is imported twice, in versions {} and {}",
+                                 quoted(domain.empty() ? "ai.onnx" : domain), earlier, version));
+  }
+  graph.set_opset(std::string(domain), version);
+  return {};
+}
+
 class GraphBuilder {
  public:
   GraphBuilder(std::int64_t ir_version, TensorSource& source) : ir_version_(ir_version), source_(source) {}
 
   /// Fills `graph`; names that are not found in it are looked for in `outer`.
-  Status build(const GraphFields& fields, Graph& graph, const Scope* outer) {
+  Status build(const GraphFields& fields, Graph& graph, const Scope* outer = nullptr) {
     graph.set_name(std::string(fields.name));
     graph.opaque = fields.extras;
     Scope scope{outer};
     PRESS_TRY(add_inputs_and_constants(fields, graph, scope));
     PRESS_TRY(add_nodes(fields, graph, scope));
     return add_outputs(fields, graph, scope);
+  }
+
+  /// Fills the body of `function` and what its attributes are where calls do not say.
+  Status build(const FunctionFields& fields, Function& function) {
+    for (const Bytes opset : fields.opsets) PRESS_TRY(read_opset(opset, *function.body));
+    PRESS_TRY(build(fields.body, *function.body));
+    for (const AttributeFields& attribute : fields.defaults.attributes) {
+      PRESS_ASSIGN(Attribute made, make_attribute(fields.defaults, attribute, *function.body, {}));
+      function.defaults.push_back(std::move(made));
+    }
+    return {};
   }
 
  private:
@@ -302,7 +334,7 @@ class GraphBuilder {
   Result<Attribute> make_attribute(const NodeFields& node, const AttributeFields& fields, Graph& graph,
                                    const Scope& scope) {
     using namespace schema::attribute;
-    Attribute attribute{std::string(fields.name), fields.value, fields.extras};
+    Attribute attribute{std::string(fields.name), fields.value, fields.extras, std::string(fields.reference)};
     if (const auto* opaque = std::get_if<OpaqueAttribute>(&fields.value)) {
       PRESS_TRY(refuse_external_data(wire::as_bytes(opaque->bytes), MessageKind::kAttribute)
                     .with_context(fmt::format("node {}", node.label())));
@@ -373,27 +405,6 @@ class GraphBuilder {
 // -- models
 // ----------------------------------------------------------------------------------------------------------
 
-Status read_opset(Bytes message, Graph& graph) {
-  std::string_view domain;
-  std::int64_t version = 0;
-  PRESS_TRY(wire::for_each_field(message, [&](const Field& field) -> Status {
-    if (field.is(schema::opset::kDomain, Wire::kLength)) domain = normalized_domain(field.text());
-    if (field.is(schema::opset::kVersion, Wire::kVarint)) version = field.integer();
-    return {};
-  }));
-  if (version < 1 || version > std::numeric_limits<std::int32_t>::max()) {
-    return malformed(fmt::format("operator set {} has version {}, which does not exist",
-                                 quoted(domain.empty() ? "ai.onnx" : domain), version));
-  }
-  const std::int64_t earlier = graph.opset(domain);
-  if (earlier != 0 && earlier != version) {
-    return malformed(fmt::format("operator set {} is imported twice, in versions {} and {}",
-                                 quoted(domain.empty() ? "ai.onnx" : domain), earlier, version));
-  }
-  graph.set_opset(std::string(domain), version);
-  return {};
-}
-
 bool needs_onnx_domain(const GraphFields& graph) {
   return std::ranges::any_of(graph.nodes, [](const NodeFields& node) {
     return node.domain.empty() || std::ranges::any_of(node.attributes, [](const AttributeFields& attribute) {
@@ -402,12 +413,33 @@ bool needs_onnx_domain(const GraphFields& graph) {
   });
 }
 
+/// Overloads of functions, which calls choose by a name of their own, are carried and not looked into.
+Status add_function(Bytes message, TensorSource& source, Model& model) {
+  PRESS_ASSIGN(const FunctionFields fields, read_function(message));
+  if (!fields.overload.empty()) {
+    wire::Message opaque;
+    opaque.add_bytes(schema::model::kFunctions, message);
+    model.opaque += opaque.to_string();
+    return {};
+  }
+  auto function = std::make_shared<Function>();
+  function->domain = std::string(fields.domain);
+  function->name = std::string(fields.name);
+  function->bytes = std::string(wire::as_text(message));
+  PRESS_TRY(GraphBuilder(model.ir_version, source)
+                .build(fields, *function)
+                .with_context(fmt::format("function {}", quoted(fields.name))));
+  model.graph->add_function(std::move(function));
+  return {};
+}
+
 }  // namespace
 
 Result<Model> import_model(Bytes bytes, TensorSource& source) {
   Model model;
   model.ir_version = 0;
   wire::Parts graph;
+  std::vector<Bytes> functions;
   PRESS_TRY(wire::for_each_field(bytes, [&](const Field& field) -> Status {
     if (field.is(schema::model::kIrVersion, Wire::kVarint)) {
       model.ir_version = field.integer();
@@ -415,6 +447,9 @@ Result<Model> import_model(Bytes bytes, TensorSource& source) {
       graph.push_back(field.payload);
     } else if (field.is(schema::model::kOpsetImport, Wire::kLength)) {
       return read_opset(field.payload, *model.graph);
+    } else if (field.is(schema::model::kFunctions, Wire::kLength)) {
+      functions.push_back(field.payload);
+      return refuse_external_data(field.whole, MessageKind::kModel);
     } else {
       model.opaque.append(wire::as_text(field.whole));
     }
@@ -433,7 +468,8 @@ Result<Model> import_model(Bytes bytes, TensorSource& source) {
     }
     model.graph->set_opset("", 1);
   }
-  PRESS_TRY(GraphBuilder(model.ir_version, source).build(fields, *model.graph, nullptr));
+  PRESS_TRY(GraphBuilder(model.ir_version, source).build(fields, *model.graph));
+  for (const Bytes function : functions) PRESS_TRY(add_function(function, source, model));
   return model;
 }
 

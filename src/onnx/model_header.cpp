@@ -1,6 +1,7 @@
 #include "press/onnx/model_header.h"
 
-#include "wire.h"
+#include "onnx/schema.h"
+#include "onnx/wire.h"
 
 namespace press {
 namespace {
@@ -12,7 +13,6 @@ constexpr std::uint32_t kDomain = 4;
 constexpr std::uint32_t kModelVersion = 5;
 constexpr std::uint32_t kDocString = 6;
 constexpr std::uint32_t kMetadataProps = 14;
-constexpr std::uint32_t kFunctions = 25;
 constexpr std::uint32_t kEntryKey = 1;
 constexpr std::uint32_t kEntryValue = 2;
 
@@ -47,7 +47,7 @@ ModelHeader model_header(const Model& model) {
     if (text && field.number == kDomain) header.domain = field.text();
     if (text && field.number == kDocString) header.doc = field.text();
     if (text && field.number == kMetadataProps) header.metadata.push_back(entry(field.payload));
-    if (text && field.number == kFunctions) ++header.functions;
+    if (text && field.number == schema::model::kFunctions) ++header.functions;
     if (field.is(kModelVersion, wire::Type::kVarint)) header.model_version = field.integer();
   });
   header.metadata.insert(header.metadata.end(), model.metadata.begin(), model.metadata.end());

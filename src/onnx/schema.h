@@ -6,7 +6,11 @@
 namespace press::schema {
 
 namespace model {
-constexpr std::uint32_t kIrVersion = 1, kGraph = 7, kOpsetImport = 8, kMetadataProps = 14;
+constexpr std::uint32_t kIrVersion = 1, kGraph = 7, kOpsetImport = 8, kMetadataProps = 14, kFunctions = 25;
+}
+namespace function {
+constexpr std::uint32_t kName = 1, kInput = 4, kOutput = 5, kNode = 7, kOpsetImport = 9, kDomain = 10,
+                        kAttributeProto = 11, kValueInfo = 12, kOverload = 13;
 }
 namespace opset {
 constexpr std::uint32_t kDomain = 1, kVersion = 2;
@@ -20,7 +24,7 @@ constexpr std::uint32_t kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttrib
 }
 namespace attribute {
 constexpr std::uint32_t kName = 1, kFloat = 2, kInt = 3, kString = 4, kTensor = 5, kGraph = 6, kFloats = 7,
-                        kInts = 8, kStrings = 9, kTensors = 10, kGraphs = 11, kType = 20;
+                        kInts = 8, kStrings = 9, kTensors = 10, kGraphs = 11, kType = 20, kRefAttrName = 21;
 enum Kind : std::int64_t {
   kUndefined = 0,
   kFloatKind = 1,

@@ -242,7 +242,7 @@ struct Packing {
   std::optional<dnnl::reorder> reorder;  // none where the file's order serves as it is
 
   Packing() = default;
-  Packing(dnnl::memory::desc from_, dnnl::memory::desc to_) : from(std::move(from_)), to(std::move(to_)) {
+  Packing(const dnnl::memory::desc& from_, const dnnl::memory::desc& to_) : from(from_), to(to_) {
     if (from != to) reorder = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
   }
 

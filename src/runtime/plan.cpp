@@ -12,7 +12,7 @@ namespace press {
 
 namespace {
 
-constexpr int kMaxDepth = 64;  // of subgraphs in subgraphs
+constexpr int kMaxDepth = 64;  // of subgraphs in subgraphs, and of calls in functions
 
 // What depends on constants only is computed once, unless it grows by more than this (in bytes).
 constexpr std::int64_t kFoldGrowth = std::int64_t{1} << 20;
@@ -180,7 +180,38 @@ Status GraphPlan::add_graph(const Graph& graph) {
   return {};
 }
 
+/// A call is planned as the nodes of the function's body.
+Status GraphPlan::add_call(const Function& function, const Node& call) {
+  if (call_depth_ == kMaxDepth) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("functions call each other more than {} levels deep", kMaxDepth));
+  }
+  PRESS_ASSIGN(std::unique_ptr<Graph> made, instantiate(function, call));
+  const Graph& body = *bodies_.emplace_back(std::move(made));
+  for (std::size_t i = 0; i < body.inputs().size(); ++i) {
+    Place place;
+    if (const Value* input = call.input(i); input != nullptr) {
+      PRESS_ASSIGN(place, place_of(*input));
+    }
+    places_[body.inputs()[i]] = place;
+  }
+  ++call_depth_;
+  for (const Node* node : body.nodes()) PRESS_TRY(add_node(*node).with_context(step_name(*node)));
+  --call_depth_;
+  for (std::size_t i = 0; i < call.output_count(); ++i) {
+    const Value* output = call.output(i);
+    if (output == nullptr) continue;
+    PRESS_ASSIGN(const Place place, place_of(*body.outputs()[i].value));
+    places_[output] = place;
+    if (!place.constant && !steps_.empty()) steps_.back().made.emplace_back(output, place);
+  }
+  return {};
+}
+
 Status GraphPlan::add_node(const Node& node) {
+  if (const Function* function = node.graph()->called_function(node); function != nullptr) {
+    return add_call(*function, node);
+  }
   Step step = step_of(node);
   for (const Value* input : node.inputs()) {
     Place place;

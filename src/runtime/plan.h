@@ -116,6 +116,7 @@ class GraphPlan {
   static Step step_of(const Node& node);
   Status add_graph(const Graph& graph);
   Status add_node(const Node& node);
+  Status add_call(const Function& function, const Node& call);
   Status add_nested(const Node& node, Step& step);
   Result<Place> place_of(const Value& value);
   Place new_value(const Value* value);
@@ -132,6 +133,8 @@ class GraphPlan {
 
   Options options_;
   const Graph* graph_ = nullptr;
+  std::vector<std::unique_ptr<Graph>> bodies_;  // of the functions that are called
+  int call_depth_ = 0;                          // of calls in functions while the plan is made
   std::unordered_map<const Value*, Place> places_;
   std::vector<Tensor> constants_;
   std::vector<const Value*> captures_;

@@ -31,7 +31,7 @@ Result<std::string> follow_links(std::string path) {
     const ssize_t length = readlink(path.c_str(), target.data(), target.size());
     if (length < 0) return path;
     target.resize(static_cast<std::size_t>(length));
-    path = target.starts_with('/') ? target : folder_of(path) + "/" + target;
+    path = target.starts_with('/') ? target : fmt::format("{}/{}", folder_of(path), target);
   }
   return Error(ErrorCode::kOutput, "the path is a circle of links");
 }

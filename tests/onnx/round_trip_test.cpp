@@ -179,6 +179,25 @@ TEST(RoundTrip, FindsTheKindWhereOldFilesDoNotSayIt) {
   EXPECT_EQ((*model.graph->nodes().begin())->int_attribute("axis", 0), 3);
 }
 
+TEST(RoundTrip, WritesFunctionsThatWereAdded) {
+  Model model = import(relu_proto());
+  const auto function = std::make_shared<Function>();
+  function->domain = "local";
+  function->name = "Double";
+  function->body->set_opset("", 17);
+  Value* input = function->body->add_input("a", {});
+  Node* sum = function->body->add_node({.op_type = "Add", .inputs = {input, input}, .outputs = {"b"}});
+  function->body->add_output("b", sum->output(), {});
+  model.graph->add_function(function);
+  const onnx::ModelProto written = export_proto(model);
+  ASSERT_EQ(written.functions_size(), 1);
+  EXPECT_EQ(written.functions(0).name(), "Double");
+  EXPECT_EQ(written.functions(0).input(0), "a");
+  EXPECT_EQ(written.functions(0).output(0), "b");
+  EXPECT_EQ(written.functions(0).node(0).op_type(), "Add");
+  EXPECT_EQ(fingerprint(*import(written).graph), fingerprint(*model.graph));
+}
+
 TEST(RoundTrip, KeepsFunctionsTrainingAndQuantizationAnnotations) {
   onnx::ModelProto proto = relu_proto();
   onnx::FunctionProto* function = proto.add_functions();

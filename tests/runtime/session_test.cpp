@@ -55,6 +55,44 @@ TEST(Session, SaysWhatIsWrongWithAnInput) {
   EXPECT_EQ(failure(*model.graph, {Tensor(), weights}), "input 'x' has no default and no tensor is given");
 }
 
+TEST(Session, RunsFunctionsOfTheModel) {
+  const Model model = parsed(R"(
+<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+g (float[3] x) => (float[3] y) {
+  scaled = local.Scale<factor = 2.0>(x)
+  y = local.AddTo(scaled, x)
+}
+<domain: "local", opset_import: ["" : 17]>
+Scale <factor> (a) => (b) {
+  f = Constant<value_float: float = @factor>()
+  b = Mul(a, f)
+}
+<domain: "local", opset_import: ["" : 17, "local" : 1]>
+AddTo (a, b) => (c) {
+  d = local.Scale<factor = 3.0>(b)
+  c = Add(a, d)
+}
+)");
+  const std::vector<Tensor> outputs = run_graph(*model.graph, {floats({3}, {1, 2, -4})});
+  ASSERT_EQ(outputs.size(), 1U);
+  EXPECT_EQ(outputs[0], floats({3}, {5, 10, -20}));
+}
+
+TEST(Session, RefusesFunctionsThatCallThemselves) {
+  const Model model = parsed(R"(
+<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+g (float[3] x) => (float[3] y) {
+  y = local.Again(x)
+}
+<domain: "local", opset_import: ["" : 17, "local" : 1]>
+Again (a) => (b) {
+  b = local.Again(a)
+}
+)");
+  EXPECT_NE(failure(*model.graph, {floats({3}, {1, 2, 3})}).find("more than 64 levels deep"),
+            std::string::npos);
+}
+
 TEST(Session, NamesAnUnknownOperator) {
   const Model model = parsed(R"(<ir_version: 8, opset_import: ["" : 17, "acme" : 3]>
     g (float[N] x) => (float[N] y) { y = acme.Frobnicate(x) })");

@@ -23,6 +23,7 @@
 
 #include "press/ir/tensor.h"
 #include "press/ir/type.h"
+#include "press/support/result.h"
 
 namespace press {
 
@@ -44,6 +45,19 @@ struct Attribute {
   std::string name;
   AttributeValue value;
   std::string opaque;  // what else the file said of it (doc string)
+  /// In the body of a function: the attribute of the call that this one takes its value from, or empty.
+  std::string reference = {};
+};
+
+/// A model-local function (ONNX's FunctionProto): nodes of its domain and name stand for its body. Functions
+/// are never changed, only added and taken away.
+struct Function {
+  std::string domain;
+  std::string name;
+  std::vector<Attribute> defaults = {};  // of attributes that calls may leave out
+  std::unique_ptr<Graph> body =
+      std::make_unique<Graph>();  // imports operator sets of its own; inputs and outputs have no types
+  std::string bytes = {};         // as it stood in the file; empty for one that we made
 };
 
 /// Input `index` of `node`; where node is null, output slot `index` of the graph.
@@ -230,6 +244,15 @@ class Graph {
   void set_opset(std::string domain, std::int64_t version);
   const std::vector<std::pair<std::string, std::int64_t>>& opsets() const { return opsets_; }
 
+  /// The functions of the model, which calls in subgraphs mean too; held by the outermost graph.
+  const std::vector<std::shared_ptr<const Function>>& functions() const;
+  /// The function that `node` calls, or null.
+  const Function* called_function(const Node& node) const;
+  void add_function(std::shared_ptr<const Function> function);
+  /// Takes away the functions that nothing calls, neither the graph nor a function that stays. Returns their
+  /// number.
+  std::size_t erase_unused_functions();
+
   // -- reading
   // -------------------------------------------------------------------------------------------------
 
@@ -314,6 +337,7 @@ class Graph {
   Graph* outer_;
   std::string name_;
   std::vector<std::pair<std::string, std::int64_t>> opsets_;
+  std::vector<std::shared_ptr<const Function>> functions_;
   std::list<std::unique_ptr<Node>> nodes_;
   std::list<std::unique_ptr<Value>> values_;
   std::vector<Value*> inputs_;
@@ -325,13 +349,23 @@ class Graph {
 struct Model {
   std::int64_t ir_version = 8;
   std::unique_ptr<Graph> graph = std::make_unique<Graph>();
-  std::string opaque;  // producer, metadata, functions, … as read
+  std::string opaque;  // producer, metadata, … as read
   std::vector<std::pair<std::string, std::string>>
       metadata;  // metadata_props that we add or replace on writing
 };
 
 /// A deep copy: nodes, values, subgraphs; tensors share their bytes.
 Model clone(const Model& model);
+
+/// The body of `function` as a call of it means: attributes that refer to those of `call` hold their values.
+/// The copy stands alone, with the operator sets of the body and the functions of the call's model.
+/// Errors: kInput where the call has more inputs or outputs than the function.
+Result<std::unique_ptr<Graph>> instantiate(const Function& function, const Node& call);
+
+/// Replaces a call of a function by the nodes of its body; values and types of the call's outputs keep their
+/// names. Errors: kInput as for instantiate(), kUnsupported where the body was written for other operator
+/// sets than the model's.
+Status inline_call(Node* call);
 
 /// Calls `visit` for every node, nodes of subgraphs right after the node that holds them.
 void for_each_node(const Graph& graph, const std::function<void(Node*)>& visit);

@@ -288,20 +288,12 @@ Status less_or_equal(KernelContext& context) {
   return comparison(context, []<typename T>(T a, T b) { return a <= b; });
 }
 
-namespace {
-template <typename T>
-bool is_nan(T value) {
-  if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
-  return false;
-}
-}  // namespace
-
 // A NaN on either side wins.
 Status min(KernelContext& context) {
-  return fold(context, []<typename T>(T a, T b) { return is_nan(a) || a < b ? a : b; });
+  return fold(context, []<typename T>(T a, T b) { return not_a_number(a) || a < b ? a : b; });
 }
 Status max(KernelContext& context) {
-  return fold(context, []<typename T>(T a, T b) { return is_nan(a) || a > b ? a : b; });
+  return fold(context, []<typename T>(T a, T b) { return not_a_number(a) || a > b ? a : b; });
 }
 Status sum(KernelContext& context) {
   return fold(context,

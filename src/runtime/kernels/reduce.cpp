@@ -156,8 +156,11 @@ struct Sum {
 struct Mean : Sum {
   template <typename T>
   static T finish(T a, std::int64_t count) {
-    if constexpr (std::is_floating_point_v<T>) return a / static_cast<T>(count);
-    return count > 0 ? static_cast<T>(static_cast<std::int64_t>(a) / count) : T{0};
+    if constexpr (std::is_floating_point_v<T>) {
+      return a / static_cast<T>(count);
+    } else {
+      return count > 0 ? static_cast<T>(static_cast<std::int64_t>(a) / count) : T{0};
+    }
   }
 };
 struct SumOfMagnitudes : Sum {
@@ -210,7 +213,7 @@ struct Largest {
   }
   template <typename T>
   static T step(T a, T x) {
-    return x > a || x != x ? x : a;
+    return x > a || not_a_number(x) ? x : a;
   }
   template <typename T>
   static T merge(T a, T b) {
@@ -229,7 +232,7 @@ struct Smallest {
   }
   template <typename T>
   static T step(T a, T x) {
-    return x < a || x != x ? x : a;
+    return x < a || not_a_number(x) ? x : a;
   }
   template <typename T>
   static T merge(T a, T b) {

@@ -44,7 +44,7 @@ Status top_k(KernelContext& context) {
                      // Of equals the one with the lower index comes first; NaN counts as the largest.
                      const auto before = [&](std::int64_t a, std::int64_t b) {
                        const T x = source[a * inner], y = source[b * inner];
-                       const bool x_is_nan = x != x, y_is_nan = y != y;
+                       const bool x_is_nan = not_a_number(x), y_is_nan = not_a_number(y);
                        if (x_is_nan != y_is_nan) return largest == x_is_nan;
                        if (x_is_nan || x == y) return a < b;
                        return largest ? x > y : x < y;

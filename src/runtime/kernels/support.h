@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "press/ir/tensor.h"
@@ -22,6 +24,16 @@ namespace press::kernels {
 
 /// Elements that are worth a thread of their own.
 inline constexpr std::int64_t kElementGrain = 16384;
+
+/// Whether a number of any type is NaN.
+template <typename T>
+bool not_a_number(T value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::isnan(value);
+  } else {
+    return false;
+  }
+}
 
 template <typename... Args>
 Error reject(fmt::format_string<Args...> format, Args&&... args) {
