@@ -84,8 +84,12 @@ class Run {
   std::vector<PassGroup> first_groups() const {
     std::vector<PassGroup> groups{cleanup_group()};
     if (recipe_.fuse || recipe_.asks_for_nothing()) {
-      groups.push_back(family_group("fuse"));
-      groups.push_back(cleanup_group());
+      // What one fusion leaves is what the next one looks for.
+      PassGroup fuse = family_group("fuse");
+      const PassGroup cleanup = cleanup_group();
+      fuse.passes.insert(fuse.passes.end(), cleanup.passes.begin(), cleanup.passes.end());
+      fuse.until_stable = true;
+      groups.push_back(std::move(fuse));
     }
     if (recipe_.prune) groups.push_back(family_group("prune"));
     return groups;

@@ -142,7 +142,9 @@ using Numbers = std::vector<double>;
 
 constexpr RecipeOption kOptions[] = {
     {"fuse", "--fuse", OptionKind::kSwitch, "", "false",
-     "fold batch normalization into the layer before it; outputs differ by rounding only",
+     "fuse operators: normalization, scales, biases, padding and parallel branches into layers; outputs "
+     "differ by "
+     "rounding only",
      PRESS_STORE(fuse, bool)},
 
     {"prune.method", "--prune", OptionKind::kText, "METHOD", "none",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 #include <random>
 #include <string>
 #include <string_view>
@@ -58,7 +59,7 @@ class RandomGraph {
   }
   float real() { return static_cast<float>(below(4001)) / 2000.0F - 1.0F; }
   /// Mostly the newest value, so that chains grow; sometimes an older one.
-  Known any() { return below(4) != 0 ? known_.back() : known_[below(known_.size())]; }
+  Known any() { return chained_ || below(4) != 0 ? known_.back() : known_[below(known_.size())]; }
 
   // -- pieces
   void output(const std::string& name, const Known& known) {
@@ -84,15 +85,15 @@ class RandomGraph {
     for (const std::int64_t dim : dims) count *= dim;
     std::vector<float> values(static_cast<std::size_t>(count));
     for (float& value : values) value = low + (real() + 1) / 2 * (high - low);
-    if (below(8) == 0 && !shared_.empty()) {  // the same bytes as another constant
-      for (Value* other : shared_) {
+    if (below(8) == 0) {  // the same bytes as another constant
+      for (Value* other : shared_[low]) {
         if (other->constant()->dims() == dims)
           return coin() ? other : graph_->add_constant(*other->constant());
       }
     }
     Value* made = coin() ? graph_->add_constant(Tensor::of(dims, values))
                          : node("Constant", {}, {{"value", Tensor::of(dims, values), {}}});
-    if (made->is_constant()) shared_.push_back(made);
+    if (made->is_constant()) shared_[low].push_back(made);
     return made;
   }
   Value* scalar(float value) {
@@ -128,16 +129,17 @@ class RandomGraph {
   // -- steps
   void grow() {
     using Step = void (RandomGraph::*)();
-    static constexpr std::array<Step, 27> kSteps = {
-        &RandomGraph::activation,  &RandomGraph::activation,    &RandomGraph::convolution,
-        &RandomGraph::convolution, &RandomGraph::normalization, &RandomGraph::normalization,
-        &RandomGraph::affine,      &RandomGraph::affine,        &RandomGraph::pad,
-        &RandomGraph::transpose,   &RandomGraph::transpose,     &RandomGraph::reshape,
-        &RandomGraph::reshape,     &RandomGraph::squeeze,       &RandomGraph::slice,
-        &RandomGraph::split,       &RandomGraph::pool,          &RandomGraph::matrix,
-        &RandomGraph::matrix,      &RandomGraph::together,      &RandomGraph::no_effect,
-        &RandomGraph::pattern,     &RandomGraph::pattern,       &RandomGraph::twin,
-        &RandomGraph::branches,    &RandomGraph::condition,     &RandomGraph::resize};
+    static constexpr auto kSteps = std::to_array<Step>(
+        {&RandomGraph::activation,  &RandomGraph::activation,    &RandomGraph::convolution,
+         &RandomGraph::convolution, &RandomGraph::normalization, &RandomGraph::normalization,
+         &RandomGraph::affine,      &RandomGraph::affine,        &RandomGraph::pad,
+         &RandomGraph::transpose,   &RandomGraph::transpose,     &RandomGraph::reshape,
+         &RandomGraph::reshape,     &RandomGraph::squeeze,       &RandomGraph::slice,
+         &RandomGraph::split,       &RandomGraph::pool,          &RandomGraph::matrix,
+         &RandomGraph::matrix,      &RandomGraph::together,      &RandomGraph::no_effect,
+         &RandomGraph::pattern,     &RandomGraph::pattern,       &RandomGraph::twin,
+         &RandomGraph::branches,    &RandomGraph::condition,     &RandomGraph::resize,
+         &RandomGraph::sandwich,    &RandomGraph::sandwich,      &RandomGraph::sandwich});
     (this->*kSteps[below(kSteps.size())])();
   }
 
@@ -218,6 +220,8 @@ class RandomGraph {
       case 1: {
         Dims dims(rank - (rank > 1 ? 1 : 0), 1);
         dims[0] = rank > 1 ? x.dims[1] : 1;
+        if (coin()) dims.insert(dims.begin(), 1);
+        if (dims.size() > rank) dims.erase(dims.begin());
         other = constant(dims, 0.5F, 1.5F);
         break;
       }
@@ -544,6 +548,22 @@ class RandomGraph {
     }
   }
 
+  /// A linear operator with what may be folded into it before and behind, nothing else in between.
+  void sandwich() {
+    known_.push_back(any());
+    chained_ = true;
+    const bool is_image = known_.back().dims.size() == 4;
+    for (std::size_t i = below(3); i > 0; --i)
+      (this->*(coin() ? &RandomGraph::affine : &RandomGraph::normalization))();
+    if (is_image && below(3) == 0) pad();
+    (this->*(!is_image       ? &RandomGraph::matrix
+             : below(4) == 0 ? &RandomGraph::pool
+                             : &RandomGraph::convolution))();
+    for (std::size_t i = below(3); i > 0; --i)
+      (this->*(coin() ? &RandomGraph::affine : &RandomGraph::normalization))();
+    chained_ = false;
+  }
+
   /// The same node once more: a common subexpression.
   void twin() {
     const Known x = known_[below(known_.size())];
@@ -608,9 +628,10 @@ class RandomGraph {
   Graph* graph_ = nullptr;
   std::int64_t opset_ = 13;
   bool open_batch_ = false;
+  bool chained_ = false;  // steps go on from the newest value
   std::size_t branches_ = 0;
   std::vector<Known> known_;
-  std::vector<Value*> shared_;
+  std::map<float, std::vector<Value*>> shared_;  // by the lower end of their range
 };
 
 }  // namespace press::test

@@ -255,7 +255,7 @@ TEST(FuseConvBatchnorm, DoesNotFuseParametersOfWrongLength) {
   for (const char* name : {"gamma", "beta", "mean", "variance"}) {
     expect_declines_after(
         [&](Model& model) { constant(model, name)->set_constant(seeded_tensor(DataType::kFloat, {5}, 1)); },
-        "has 6 output channels", false);
+        "there are 6 channels", false);
     expect_declines_after([&](Model& model) { constant(model, name)->set_constant(Tensor::scalar(1.0F)); },
                           "is scalar", false);
   }

@@ -1,0 +1,91 @@
+// before:  x ─ BatchNormalization ─ Conv(W, b) ─ y        after:  x ─ Conv(W', b') ─ y
+// before:  x ─ Mul(s) ─ Add(t) ─ Gemm(W, b) ─ y           after:  x ─ Gemm(W', b') ─ y
+//
+//   W'[o,i] = W[o,i] · s[i]        b'[o] = b[o] + Σ W[o,i,…] · t[i]
+//
+// i runs over the input channels of the linear operator (within its group).
+//
+// Conditions: all constant; nobody else reads the value between; the constant is one number or one for each
+// channel, and broadcasting adds nothing. A shift t needs a convolution without padding: the border is padded
+// with zeros behind the shift, so it would be missing there. Computed in double and rounded once.
+//
+// Why it pays: normalization of inputs and pre-activation networks (BatchNormalization before the
+// convolution) cost a pass over the feature map for each.
+#include <fmt/format.h>
+
+#include "passes/declarations.h"
+#include "passes/fuse/linear_operator.h"
+#include "passes/match.h"
+
+namespace press::passes {
+namespace {
+
+/// True where the value is known to have that many channels, `trailing` axes from its end.
+bool has_channels(const Type* type, std::int64_t channels, std::size_t trailing) {
+  if (type == nullptr || !type->shape.has_value() || type->shape->size() <= trailing) return false;
+  const Dim& dim = (*type->shape)[type->shape->size() - 1 - trailing];
+  return dim.known() && dim.value() == channels;
+}
+
+bool fuse(Node& node, Node& next, KnownTypes& types, std::string& reason) {
+  auto linear = LinearOperator::read(next, reason);
+  if (!linear.has_value()) return false;
+  const std::int64_t channels = linear->input_channels();
+  const std::size_t trailing = linear->trailing_axes();
+  Value* input = node.input(0);
+  std::optional<Affine> affine;
+  if (node.is("BatchNormalization")) {
+    const Type* type = types.type(input);
+    if (type == nullptr || !type->shape.has_value() || type->shape->size() != trailing + 2) {
+      reason = fmt::format("its channels are not those of {}", next.label());
+      return false;
+    }
+    affine = batch_normalization_affine(node, channels, reason);
+  } else {
+    auto operation = constant_operation(node, channels, trailing);
+    if (!operation.has_value()) {
+      reason = "its constant is neither one number nor one a channel";
+      return false;
+    }
+    input = operation->input;
+    const Type* type = types.type(input);
+    if (!has_channels(type, channels, trailing) || type->shape->size() < operation->constant_rank) {
+      reason = "its operand is not known to have the channels of its result";
+      return false;
+    }
+    affine = std::move(operation->affine);
+  }
+  if (!affine.has_value() || !linear->fold_before(*affine, types, reason)) return false;
+  Graph& graph = *node.graph();
+  graph.replace_all_uses(node.output(), input);
+  graph.erase(&node);
+  return true;
+}
+
+}  // namespace
+
+Result<PassOutcome> fuse_into_next(Model& model, const PassContext& /*context*/) {
+  PassOutcome outcome;
+  KnownTypes types(*model.graph);
+  for_each_graph(*model.graph, [&](Graph& graph) {
+    const std::vector<Node*> nodes = graph.nodes_snapshot();
+    // From the end: what stands before a node that was folded away is folded next.
+    for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
+      Node& node = **at;
+      const bool is_norm = node.is("BatchNormalization");
+      if (!is_norm && variable_operand(node) == nullptr) continue;
+      Node* next = only_user(node.output());
+      if (next == nullptr || !LinearOperator::is_one(*next) || next->input(0) != node.output()) continue;
+      const std::string label = node.label();
+      std::string reason;
+      if (fuse(node, *next, types, reason)) {
+        ++outcome.rewrites;
+      } else {
+        outcome.declined.push_back({label, std::move(reason)});
+      }
+    }
+  });
+  return outcome;
+}
+
+}  // namespace press::passes
