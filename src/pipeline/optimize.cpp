@@ -13,6 +13,7 @@
 #include "press/evaluate/model_facts.h"
 #include "press/onnx/model_io.h"
 #include "press/passes/quantize.h"
+#include "press/pipeline/recovery.h"
 #include "press/pipeline/samples.h"
 #include "press/support/units.h"
 
@@ -22,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr const char* kUpgradePass = "upgrade_opset";
 constexpr const char* kQuantizePass = "quantize_static";
+constexpr const char* kWeightsPass = "quantize_weights";
 constexpr const char* kFp16Pass = "convert_fp16";
 
 ModelSize size_of(const Model& model) {
@@ -70,6 +72,13 @@ class Run {
       context_.calibration = &table;
       PRESS_TRY(run_groups({{.passes = {kQuantizePass}}, cleanup_group()}));
       context_.calibration = nullptr;
+    }
+    if (wants(Precision::kWeights, kWeightsPass)) {
+      PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
+      PRESS_ASSIGN(const Recovery recovery, recovered_weights());
+      context_.grids = &recovery.grids;
+      PRESS_TRY(run_groups({{.passes = {kWeightsPass}}}));
+      context_.grids = nullptr;
     }
     if (wants(Precision::kFp16, kFp16Pass)) {
       PRESS_TRY(run_groups({{.passes = {kFp16Pass}}, cleanup_group()}));
@@ -160,6 +169,31 @@ class Run {
         .seconds = std::chrono::duration<double>(Clock::now() - start).count(),
     };
     return table;
+  }
+
+  Result<Recovery> recovered_weights() {
+    if (context_.quantize.recover == Recover::kNone || recipe_.calibration.path.empty()) return Recovery();
+    PRESS_ASSIGN(const std::vector<LayerTask> tasks,
+                 layers_with_small_weights(model_, context_.quantize, nullptr));
+    PRESS_ASSIGN(std::vector<Batch> samples, recovery_samples());
+    return recover_quantized(model_, tasks, std::move(samples), {}, recover_options());
+  }
+
+  RecoverOptions recover_options() const {
+    return {.effort = context_.quantize.recover, .threads = options_.threads, .progress = options_.progress};
+  }
+
+  /// All samples at once: the lock-step pass goes over them layer by layer.
+  Result<std::vector<Batch>> recovery_samples() {
+    PRESS_ASSIGN(Samples samples,
+                 Samples::open(recipe_.calibration, *model_.graph, kRecoverySamples, options_.threads));
+    std::vector<Batch> batches;
+    const BatchSource source = samples.source();
+    while (true) {
+      PRESS_ASSIGN(std::optional<Batch> batch, source());
+      if (!batch.has_value()) return batches;
+      batches.push_back(*std::move(batch));
+    }
   }
 
   /// The same run stamps the same text: no times, no paths.

@@ -111,10 +111,31 @@ constexpr std::array<std::pair<std::string_view, bool>, 2> kPruneMethods{
     {{"magnitude", true}, {"none", false}}};
 constexpr std::array<std::pair<std::string_view, PruneScope>, 2> kPruneScopes{
     {{"global", PruneScope::kGlobal}, {"local", PruneScope::kLocal}}};
-constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
-    {{"int8", Precision::kInt8}, {"fp16", Precision::kFp16}, {"none", Precision::kAsIs}}};
+constexpr std::array<std::pair<std::string_view, Recover>, 4> kRecoveries{
+    {{"none", Recover::kNone}, {"bias", Recover::kBias}, {"fast", Recover::kFast}, {"full", Recover::kFull}}};
 constexpr std::array<std::pair<std::string_view, DataType>, 2> kActivationTypes{
     {{"uint8", DataType::kUint8}, {"int8", DataType::kInt8}}};
+
+Status set_precision(Recipe& recipe, const OptionValue& value) {
+  struct Form {
+    Precision precision;
+    int weight_bits;
+  };
+  static constexpr std::array<std::pair<std::string_view, Form>, 7> kForms{{
+      {"int8", {Precision::kInt8, 8}},
+      {"w8", {Precision::kWeights, 8}},
+      {"w4", {Precision::kWeights, 4}},
+      {"w3", {Precision::kWeights, 3}},
+      {"w2", {Precision::kWeights, 2}},
+      {"fp16", {Precision::kFp16, 8}},
+      {"none", {Precision::kAsIs, 8}},
+  }};
+  PRESS_ASSIGN(const Form form, choice(value, kForms));
+  recipe.precision = form.precision;
+  recipe.quantize_options.weight_bits = form.weight_bits;
+  return {};
+}
+
 constexpr std::array<std::pair<std::string_view, Interpolation>, 3> kInterpolations{
     {{"nearest", Interpolation::kNearest},
      {"bilinear", Interpolation::kBilinear},
@@ -164,8 +185,22 @@ constexpr RecipeOption kOptions[] = {
      PRESS_STORE(prune_options.nodes.exclude, Words)},
 
     {"quantize.type", "--quantize", OptionKind::kText, "TYPE", "none",
-     "int8 (weights and activations, needs calibration images), fp16, or none",
-     PRESS_SET(precision, choice(value, kPrecisions))},
+     "int8 (weights and activations, needs calibration images), w8, w4, w3 or w2 (weights alone), fp16, or "
+     "none",
+     set_precision},
+    {"quantize.weight-bits", "--weight-bits", OptionKind::kInteger, "N", "as the type",
+     "bits of weights: 8, or 4 to 2 (the first and the last layer keep 8)",
+     [](Recipe& recipe, const OptionValue& value) -> Status {
+       PRESS_ASSIGN(const std::int64_t bits, integer_from(value, 2, 8));
+       if (bits > 4 && bits < 8) return not_allowed(fmt::format("{} is none of 2, 3, 4, 8", bits));
+       recipe.quantize_options.weight_bits = static_cast<int>(bits);
+       return {};
+     }},
+    {"quantize.recover", "--recover", OptionKind::kText, "EFFORT", "fast",
+     "keep accuracy by calibration images: none, bias (means), fast (weights rounded for their real inputs, "
+     "means, "
+     "deviations) or full (the same, thoroughly)",
+     PRESS_SET(quantize_options.recover, choice(value, kRecoveries))},
     {"quantize.activations", "--activations", OptionKind::kText, "TYPE", "uint8",
      "int8 only: type of activations, uint8 or int8",
      PRESS_SET(quantize_options.activation_type, choice(value, kActivationTypes))},

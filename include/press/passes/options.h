@@ -10,6 +10,7 @@
 #include "press/ir/data_type.h"
 #include "press/numeric/calibration_table.h"
 #include "press/numeric/observer.h"
+#include "press/numeric/weight_grid.h"
 
 namespace press {
 
@@ -36,7 +37,19 @@ struct PruneOptions {
   NodeSelection nodes;
 };
 
+/// What is done so that a compressed network answers like the original one. All but kNone run the network
+/// over calibration samples.
+enum class Recover {
+  kNone,
+  kBias,  // means of the layers' outputs, put into biases
+  kFast,  // the weights of each layer rounded or refitted for its real inputs, means and deviations
+  kFull,  // the same with more scales to choose from, more samples of each map, and coordinate descent
+};
+
 struct QuantizeOptions {
+  /// Of weights: 8, 4, 3 or 2. With fewer than 8 the first and the last layer keep 8.
+  int weight_bits = 8;
+  Recover recover = Recover::kFast;
   DataType activation_type = DataType::kUint8;  // kUint8 or kInt8, asymmetric
   bool per_channel = true;
   Observer observer = Observer::kMinMax;
@@ -56,6 +69,8 @@ struct PassContext {
   Fp16Options fp16;
   /// Statistics of activations by value name; needed by quantize_static.
   const CalibrationTable* calibration = nullptr;
+  /// Integers that weights were rounded to already; others are rounded to the nearest.
+  const WeightGrids* grids = nullptr;
 };
 
 }  // namespace press

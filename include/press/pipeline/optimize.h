@@ -53,6 +53,8 @@ struct OptimizeOptions {
 
 /// Samples that calibration takes where the recipe gives no limit.
 inline constexpr std::int64_t kCalibrationSamples = 200;
+/// And recovery.
+inline constexpr std::int64_t kRecoverySamples = 1024;
 
 /// Cleanup always runs; then fusing, pruning, calibration and quantization, as far as the recipe asks for
 /// them. A recipe that asks for nothing cleans up and fuses. Errors: kUsage where the recipe does not fit

@@ -48,7 +48,8 @@ struct SampleOptions {
   PreprocessOptions preprocess;
 };
 
-enum class Precision { kAsIs, kInt8, kFp16 };
+/// What numbers become. kWeights: those of weights alone, as QuantizeOptions::weight_bits says.
+enum class Precision { kAsIs, kInt8, kWeights, kFp16 };
 
 struct Recipe {
   bool fuse = false;

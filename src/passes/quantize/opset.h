@@ -20,4 +20,16 @@ std::vector<Declined> obstacles_to_opset(const Model& model);
 /// goes with it. Returns the number of nodes that were rewritten. Needs obstacles_to_opset() to be empty.
 std::size_t raise_opset(Model& model);
 
+/// The first versions with weights of 4 and of 2 bits.
+inline constexpr std::int64_t kOpsetOf4Bits = 21;
+inline constexpr std::int64_t kOpsetOf2Bits = 25;
+
+/// What stands in the way of calling a model of opset 13 or newer one of `target` (at most 25): nodes whose
+/// form or meaning changed on the way.
+std::vector<Declined> obstacles_to_newer_opset(const Model& model, std::int64_t target);
+
+/// Sets the opset to `target` and raises the IR version that goes with it. Needs obstacles_to_newer_opset()
+/// to be empty.
+void declare_newer_opset(Model& model, std::int64_t target);
+
 }  // namespace press

@@ -93,8 +93,7 @@ void for_each_run(int threads, const Grid& grid, const Body& body) {
                });
 }
 
-/// Elements as 32-bit integers, whatever their type; types of 4 bits are packed two to a byte, low bits
-/// first.
+/// Elements as 32-bit integers, whatever their type; those of 4 and 2 bits are packed, low bits first.
 Result<std::vector<std::int32_t>> widened(const Tensor& tensor) {
   std::vector<std::int32_t> values(static_cast<std::size_t>(tensor.size()));
   const std::span<const std::byte> bytes = tensor.bytes();
@@ -120,6 +119,13 @@ Result<std::vector<std::int32_t>> widened(const Tensor& tensor) {
       for (std::size_t i = 0; i < values.size(); ++i) {
         const int nibble = std::to_integer<int>(bytes[i / 2]) >> (i % 2 * 4) & 15;
         values[i] = tensor.type() == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble;
+      }
+      break;
+    case DataType::kUint2:
+    case DataType::kInt2:
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const int code = std::to_integer<int>(bytes[i / 4]) >> (i % 4 * 2) & 3;
+        values[i] = tensor.type() == DataType::kInt2 && code > 1 ? code - 4 : code;
       }
       break;
     default:

@@ -1,0 +1,44 @@
+// Accuracy recovery: compresses the layers of a model one by one, each for the inputs that the layers before
+// it really make, over a few unlabelled samples.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "press/ir/graph.h"
+#include "press/numeric/weight_grid.h"
+#include "press/passes/options.h"
+#include "press/passes/recover.h"
+#include "press/pipeline/progress.h"
+#include "press/runtime/batch.h"
+#include "press/support/result.h"
+
+namespace press {
+
+struct RecoverOptions {
+  Recover effort = Recover::kFast;
+  int threads = 1;  // the result does not depend on it
+  Progress progress;
+};
+
+/// What a layer cost: mean square of the error of its output over the output's variance.
+struct RecoveredLayer {
+  std::string node;
+  double error = 0;
+};
+
+struct Recovery {
+  WeightGrids grids;
+  std::vector<RecoveredLayer> layers;
+};
+
+/// Rounds the weights of `tasks` (nodes of `model`, in order) and puts the result into the model, which stays
+/// in float. `simulate` (or null) quantizes activations of a copy in the way the written model will: it must
+/// keep the copy's nodes. Errors: those of Lockstep and of `simulate`.
+Result<Recovery> recover_quantized(Model& model, const std::vector<LayerTask>& tasks,
+                                   std::vector<Batch> samples, const std::function<Status(Model&)>& simulate,
+                                   const RecoverOptions& options);
+
+}  // namespace press

@@ -1,0 +1,69 @@
+#include "numeric/linear_algebra.h"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <algorithm>
+#include <cassert>
+
+namespace press {
+namespace {
+
+using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+Eigen::Map<const Dense> view(const Matrix& matrix) {
+  return {matrix.values.data(), static_cast<Eigen::Index>(matrix.rows),
+          static_cast<Eigen::Index>(matrix.columns)};
+}
+
+Matrix matrix_of(const Dense& dense) {
+  Matrix matrix(static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()));
+  Eigen::Map<Dense>(matrix.values.data(), dense.rows(), dense.cols()) = dense;
+  return matrix;
+}
+
+/// H = L·Lᵀ; where H is not positive, its diagonal grows tenfold by parts of its mean until it is.
+Eigen::LLT<Dense> cholesky(const Matrix& symmetric) {
+  assert(symmetric.rows == symmetric.columns);
+  Dense matrix = view(symmetric);
+  Eigen::LLT<Dense> factor(matrix);
+  double added = 1e-8 * std::max(matrix.diagonal().cwiseAbs().mean(), 1e-12);
+  while (factor.info() != Eigen::Success && std::isfinite(added)) {
+    matrix.diagonal().array() += added;
+    added *= 10;
+    factor.compute(matrix);
+  }
+  return factor;
+}
+
+}  // namespace
+
+Matrix product(const Matrix& a, const Matrix& b) {
+  assert(a.columns == b.rows);
+  return matrix_of(view(a) * view(b));
+}
+
+Matrix permuted(const Matrix& symmetric, std::span<const std::size_t> order) {
+  Matrix result(symmetric.rows, symmetric.columns);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (std::size_t j = 0; j < order.size(); ++j) result.at(i, j) = symmetric.at(order[i], order[j]);
+  }
+  return result;
+}
+
+Matrix inverse(const Matrix& symmetric) {
+  const auto d = static_cast<Eigen::Index>(symmetric.rows);
+  return matrix_of(cholesky(symmetric).solve(Dense::Identity(d, d)));
+}
+
+Matrix inverse_factor(const Matrix& symmetric) {
+  const Eigen::LLT<Dense> factor = cholesky(inverse(symmetric));
+  return matrix_of(factor.matrixU());
+}
+
+Matrix solve_from_right(const Matrix& right, const Matrix& symmetric) {
+  const Dense columns = view(right).transpose();
+  const Dense solved = cholesky(symmetric).solve(columns).transpose();
+  return matrix_of(solved);
+}
+
+}  // namespace press

@@ -1,0 +1,24 @@
+// Factorizations of symmetric matrices. The only door to Eigen's in this folder.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "press/numeric/matrix.h"
+
+namespace press {
+
+/// Rows and columns of a symmetric matrix in another order.
+Matrix permuted(const Matrix& symmetric, std::span<const std::size_t> order);
+
+/// The inverse of a symmetric positive matrix. One that is not positive for rounding's sake is made so by a
+/// larger diagonal.
+Matrix inverse(const Matrix& symmetric);
+
+/// The upper U with Uᵀ·U = H⁻¹, H symmetric positive (made so as in inverse()).
+Matrix inverse_factor(const Matrix& symmetric);
+
+/// X with X·H = right, H symmetric positive (made so as in inverse()).
+Matrix solve_from_right(const Matrix& right, const Matrix& symmetric);
+
+}  // namespace press

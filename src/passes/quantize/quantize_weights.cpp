@@ -1,0 +1,205 @@
+// Weights as small integers, activations in float.
+//
+// Before:   x ───────────────────► Conv(w, b) ──► y
+//
+// After:    x ───────────────────► Conv ────────► y
+//           w_q ─► DequantizeLinear ─┘
+//
+// One scale an output channel. Weights of 8 bits are int8 without a zero point; those of 4 bits uint4 (opset
+// 21), of 3 bits uint4 of which 8 levels are used, of 2 bits uint2 (opset 25), all with a zero point a
+// channel; where the opset cannot be raised so far, the next wider type that it has. With fewer than 8 bits
+// the first and the last layer keep 8: they are small and the network is most sensitive there. Integers,
+// scales and zero points have short names, which count beside small weights; the DequantizeLinear keeps the
+// weight's name.
+//
+// Conditions: a Conv over one or two axes, Gemm or MatMul with a constant float32 weight that no other node
+// reads. It pays with bytes alone: runtimes compute in float.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "passes/declarations.h"
+#include "passes/quantize/opset.h"
+#include "passes/selection.h"
+#include "press/ops/linear_layer.h"
+#include "press/ops/operator.h"
+#include "press/passes/quantize.h"
+#include "press/passes/recover.h"
+
+namespace press {
+namespace {
+
+constexpr int kWideBits = 8;
+
+/// Integers of `bits` (2, 4 or 8) packed, low bits first.
+Tensor packed(DataType type, const Dims& dims, std::span<const std::int32_t> integers) {
+  Tensor tensor = std::move(Tensor::allocate(type, dims)).value();
+  const std::span<std::byte> bytes = tensor.mutable_bytes();
+  std::ranges::fill(bytes, std::byte{0});
+  const auto bits = static_cast<std::size_t>(bit_width(type));
+  const std::size_t in_byte = 8 / bits;
+  const auto mask = static_cast<std::uint32_t>((1U << bits) - 1);
+  for (std::size_t i = 0; i < integers.size(); ++i) {
+    const std::uint32_t code = static_cast<std::uint32_t>(integers[i]) & mask;
+    bytes[i / in_byte] |= static_cast<std::byte>(code << (i % in_byte * bits));
+  }
+  return tensor;
+}
+
+/// Nearest integers for scales that fit the weights' extremes.
+WeightGrid nearest_grid(const Node& node, const LinearLayer& layer, const IntegerGrid& limits) {
+  Matrix weights(static_cast<std::size_t>(layer.outputs), static_cast<std::size_t>(layer.inputs));
+  std::ranges::copy(weight_rows(node, layer), weights.values.begin());
+  const RoundedRows rows = round_rows(weights, {}, limits, Rounding::kNearest);
+  WeightGrid grid{.limits = limits, .scales = {}, .zero_points = rows.zero_points};
+  for (const double scale : rows.scales) grid.scales.push_back(static_cast<float>(scale));
+  return grid;
+}
+
+std::vector<std::int32_t> integers_of(std::span<const float> rows, const WeightGrid& grid) {
+  std::vector<std::int32_t> integers(rows.size());
+  const std::size_t width = rows.size() / grid.scales.size();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t channel = i / width;
+    const float steps = std::nearbyint(rows[i] / grid.scales[channel]);
+    integers[i] = static_cast<std::int32_t>(std::clamp(steps + static_cast<float>(grid.zero_points[channel]),
+                                                       static_cast<float>(grid.limits.lo),
+                                                       static_cast<float>(grid.limits.hi)));
+  }
+  return integers;
+}
+
+class Writer {
+ public:
+  Writer(Graph& graph, const PassContext& context) : graph_(graph), context_(context) {}
+
+  void quantize(const LayerTask& task) {
+    Node* node = task.node;
+    const LinearLayer layer = *linear_layer(*node);
+    Value* weight = node->input(layer.weight_input);
+    const WeightGrid* given = nullptr;
+    if (context_.grids != nullptr) {
+      if (const auto found = context_.grids->find(weight->name()); found != context_.grids->end())
+        given = &found->second;
+    }
+    const WeightGrid grid = given != nullptr ? *given : nearest_grid(*node, layer, task.grid);
+    std::vector<std::int32_t> integers = integers_of(weight_rows(*node, layer), grid);
+    if (layer.weight_transposed) integers = transposed(integers, layer);
+    const DataType type = stored_type(grid.limits);
+    Value* stored =
+        graph_.add_constant(packed(type, weight->constant()->dims(), integers), graph_.fresh_name("q"));
+    NodeSpec spec{.op_type = "DequantizeLinear",
+                  .inputs = {stored, graph_.add_constant(Tensor::of({layer.outputs}, grid.scales),
+                                                         graph_.fresh_name("s"))},
+                  .outputs = {graph_.fresh_name(weight->name() + "_dq")}};
+    if (!grid.limits.symmetric) {
+      spec.inputs.push_back(
+          graph_.add_constant(packed(type, {layer.outputs}, grid.zero_points), graph_.fresh_name("z")));
+    }
+    if (const std::int64_t axis = *weight_channel_axis(*node); axis != 1)
+      spec.attributes.push_back({"axis", axis, {}});
+    Value* dequantized = graph_.add_node(std::move(spec), node)->output();
+    graph_.set_input(node, layer.weight_input, dequantized);
+    const std::string name = weight->name();
+    graph_.erase(weight);
+    dequantized->set_name(name);
+  }
+
+ private:
+  DataType stored_type(const IntegerGrid& limits) const {
+    if (limits.lo < 0) return DataType::kInt8;
+    if (limits.hi <= 3 && graph_.opset() >= kOpsetOf2Bits) return DataType::kUint2;
+    if (limits.hi <= 15 && graph_.opset() >= kOpsetOf4Bits) return DataType::kUint4;
+    return DataType::kUint8;
+  }
+
+  static std::vector<std::int32_t> transposed(const std::vector<std::int32_t>& rows,
+                                              const LinearLayer& layer) {
+    std::vector<std::int32_t> result(rows.size());
+    const auto width = static_cast<std::size_t>(layer.inputs);
+    const auto height = static_cast<std::size_t>(layer.outputs);
+    for (std::size_t i = 0; i < rows.size(); ++i) result[i % width * height + i / width] = rows[i];
+    return result;
+  }
+
+  Graph& graph_;
+  const PassContext& context_;
+};
+
+}  // namespace
+
+Result<std::vector<LayerTask>> layers_with_small_weights(const Model& model, const QuantizeOptions& options,
+                                                         std::vector<Declined>* declined) {
+  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
+  const auto decline = [&](const Node& node, std::string reason) {
+    if (declined != nullptr) declined->push_back({node.label(), std::move(reason)});
+  };
+  std::vector<LayerTask> tasks;
+  std::vector<Node*> layers;
+  for (Node* node : model.graph->nodes()) {
+    if (traits(*node).weight_input < 0) continue;
+    const std::optional<LinearLayer> layer = linear_layer(*node);
+    if (layer.has_value()) layers.push_back(node);
+    if (!selected.matches(*node)) {
+      decline(*node, "not selected");
+    } else if (!layer.has_value()) {
+      const Value* weight = node->input(static_cast<std::size_t>(traits(*node).weight_input));
+      if (weight != nullptr && weight->is_constant())
+        decline(*node, "its weight has no form for scales a channel");
+    } else if (!node->input(layer->weight_input)->has_one_use()) {
+      decline(*node, "its weight is shared with other nodes");
+    } else {
+      for (const float element : node->input(layer->weight_input)->constant()->data<float>()) {
+        if (std::isfinite(element)) continue;
+        return Error(ErrorCode::kInput,
+                     fmt::format("node {}: weight '{}' holds {}; no integer stands for that", node->label(),
+                                 node->input(layer->weight_input)->name(), element));
+      }
+      tasks.push_back({node, {}});
+    }
+  }
+  for (LayerTask& task : tasks) {
+    const bool at_the_ends = task.node == layers.front() || task.node == layers.back();
+    if (options.weight_bits < kWideBits && !at_the_ends)
+      task.grid = {0, (1 << options.weight_bits) - 1, false};
+  }
+  return tasks;
+}
+
+namespace passes {
+
+Result<PassOutcome> quantize_weights(Model& model, const PassContext& context) {
+  PassOutcome outcome;
+  PRESS_ASSIGN(const std::vector<LayerTask> tasks,
+               layers_with_small_weights(model, context.quantize, &outcome.declined));
+  if (tasks.empty()) return outcome;
+  const std::int64_t opset = model.graph->opset();
+  if (opset < kUpgradedOpset) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("weights with a scale a channel need opset {}, the model stays at {}",
+                             kUpgradedOpset, opset));
+  }
+  const std::int64_t wanted = context.quantize.weight_bits == 2   ? kOpsetOf2Bits
+                              : context.quantize.weight_bits <= 4 ? kOpsetOf4Bits
+                                                                  : kUpgradedOpset;
+  for (const std::int64_t target : {wanted, kOpsetOf4Bits}) {
+    if (target > wanted || target <= model.graph->opset()) continue;
+    const std::vector<Declined> obstacles = obstacles_to_newer_opset(model, target);
+    if (obstacles.empty()) {
+      outcome.notes.push_back(fmt::format("opset raised from {} to {}", opset, target));
+      declare_newer_opset(model, target);
+      break;
+    }
+    outcome.notes.push_back(
+        fmt::format("stored in wider integers, as the model stays below opset {}: node {}: {}", target,
+                    obstacles.front().node, obstacles.front().reason));
+  }
+  Writer writer(*model.graph, context);
+  for (const LayerTask& task : tasks) writer.quantize(task);
+  outcome.rewrites = tasks.size();
+  return outcome;
+}
+
+}  // namespace passes
+}  // namespace press

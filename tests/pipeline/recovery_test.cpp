@@ -1,0 +1,108 @@
+#include "press/pipeline/recovery.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "press/onnx/text.h"
+#include "press/runtime/session.h"
+
+namespace press {
+namespace {
+
+Tensor random_tensor(const Dims& dims, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0.2F, 1.0F);
+  std::vector<float> values(static_cast<std::size_t>(*element_count(dims)));
+  for (float& value : values) value = normal(random);
+  return Tensor::of(dims, values);
+}
+
+std::string numbers(const Dims& dims, std::uint32_t seed) {
+  return fmt::format("{{{:.4f}}}", fmt::join(random_tensor(dims, seed).data<float>(), ", "));
+}
+
+/// Four layers, one of them without a bias, so that low bits fall on two in the middle.
+Model network() {
+  auto model = parse_model_text(fmt::format(
+      R"(
+  <ir_version: 8, opset_import: ["" : 13]>
+  g (float[N,3,6,6] x) => (float[N,4] y)
+  <float[8,3,3,3] a = {}, float[8,8,3,3] b = {}, float[8] bias = {}, float[8,8] c = {}, float[8,4] d = {}>
+  {{
+    one = Conv <pads = [1, 1, 1, 1]> (x, a)
+    first = Relu (one)
+    two = Conv <pads = [1, 1, 1, 1]> (first, b, bias)
+    second = Relu (two)
+    pooled = GlobalAveragePool (second)
+    flat = Flatten (pooled)
+    three = Gemm (flat, c)
+    third = Relu (three)
+    y = MatMul (third, d)
+  }})",
+      numbers({8, 3, 3, 3}, 1), numbers({8, 8, 3, 3}, 2), numbers({8}, 3), numbers({8, 8}, 4),
+      numbers({8, 4}, 5)));
+  EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message());
+  return model.ok() ? std::move(model).value() : Model();
+}
+
+std::vector<Batch> samples() {
+  std::vector<Batch> batches;
+  for (std::uint32_t i = 0; i < 8; ++i)
+    batches.push_back({.inputs = {random_tensor({8, 3, 6, 6}, 100 + i)}, .labels = {}, .names = {}});
+  return batches;
+}
+
+double error_of(const Model& model, const Model& original) {
+  const std::vector<Tensor> inputs = {random_tensor({64, 3, 6, 6}, 7)};
+  auto found = Session::create(*model.graph)->run(inputs);
+  auto wanted = Session::create(*original.graph)->run(inputs);
+  EXPECT_TRUE(found.ok() && wanted.ok());
+  double error = 0;
+  for (std::size_t i = 0; i < (*wanted)[0].data<float>().size(); ++i) {
+    const double difference = (*found)[0].data<float>()[i] - (*wanted)[0].data<float>()[i];
+    error += difference * difference;
+  }
+  return error;
+}
+
+/// The model after quantize_weights with `effort`.
+Model quantized(Recover effort, int threads = 1) {
+  Model model = network();
+  PassContext context;
+  context.quantize.weight_bits = 3;
+  Recovery recovery;
+  if (effort != Recover::kNone) {
+    auto tasks = layers_with_small_weights(model, context.quantize, nullptr);
+    EXPECT_TRUE(tasks.ok());
+    auto recovered = recover_quantized(model, *tasks, samples(), {}, {.effort = effort, .threads = threads});
+    EXPECT_TRUE(recovered.ok()) << (recovered.ok() ? "" : recovered.error().message());
+    recovery = *std::move(recovered);
+    EXPECT_EQ(recovery.layers.size(), 4U);
+    context.grids = &recovery.grids;
+  }
+  EXPECT_TRUE(find_pass("quantize_weights")->run(model, context).ok());
+  EXPECT_TRUE(verify(*model.graph).ok());
+  return model;
+}
+
+TEST(Recovery, EachEffortComesCloserToTheOriginal) {
+  const Model original = network();
+  const double none = error_of(quantized(Recover::kNone), original);
+  const double bias = error_of(quantized(Recover::kBias), original);
+  const double fast = error_of(quantized(Recover::kFast), original);
+  const double full = error_of(quantized(Recover::kFull), original);
+  EXPECT_LT(bias, none);
+  EXPECT_LT(fast, 0.5 * bias);
+  EXPECT_LT(full, 1.1 * fast);
+}
+
+TEST(Recovery, DoesNotDependOnThreads) {
+  EXPECT_EQ(fingerprint(*quantized(Recover::kFast, 1).graph),
+            fingerprint(*quantized(Recover::kFast, 3).graph));
+}
+
+}  // namespace
+}  // namespace press
