@@ -1,14 +1,21 @@
 // For developers: runs a model on tensors from files and writes what comes out, to compare with other
 // runtimes, or tells how long it takes.
 //
-//   run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] [--profile] INPUT.pb…
+//   run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] [--profile] [--serve] INPUT.pb…
+//
+// With --serve it writes no outputs: each line with a number of runs on stdin is answered by a line with the
+// milliseconds of each, (of the process's CPU time with --cpu-time), and the end of stdin by the bytes that
+// the process added to its peak memory by loading and running.
 //
 // Inputs are files of one TensorProto each, in the model's order; outputs become OUTPUT_FOLDER/<index>.npy.
 #include <fmt/format.h>
 
+#include <ctime>
+
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -58,22 +65,57 @@ void write_npy(const std::string& path, const press::Tensor& tensor) {
              static_cast<std::streamsize>(tensor.bytes().size()));
 }
 
+/// A figure of /proc/self/status in bytes; 0 where there is none.
+long long memory(const std::string& field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(field + ":")) return std::atoll(line.c_str() + field.size() + 1) * 1024;
+  }
+  return 0;
+}
+
 int fail(const press::Error& error) {
   fmt::print(stderr, "run_model: {}\n", error.message());
   return 1;
+}
+
+double milliseconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
+}
+
+int answer(press::Session& session, const std::vector<press::Tensor>& inputs, clockid_t clock,
+           long long before) {
+  for (std::string line; std::getline(std::cin, line);) {
+    for (int left = std::atoi(line.c_str()); left > 0; --left) {
+      const double start = milliseconds(clock);
+      const press::Result<std::vector<press::Tensor>> outputs = session.run(inputs);
+      const double end = milliseconds(clock);
+      if (!outputs.ok()) return fail(outputs.error());
+      fmt::print("{:.6f} ", end - start);
+    }
+    fmt::print("\n");
+    std::fflush(stdout);
+  }
+  fmt::print("{}\n", memory("VmHWM") - before);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    fmt::print(stderr,
-               "usage: run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] [--profile] "
-               "INPUT.pb...\n");
+    fmt::print(
+        stderr,
+        "usage: run_model MODEL OUTPUT_FOLDER [--threads N] [--repeat N] [--reference] [--profile] [--serve] "
+        "INPUT.pb...\n");
     return 2;
   }
   press::SessionOptions options;
   int repeat = 0;
+  bool serve = false;
+  clockid_t clock = CLOCK_MONOTONIC;
   std::vector<press::Tensor> inputs;
   for (int i = 3; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -83,6 +125,10 @@ int main(int argc, char** argv) {
       repeat = std::atoi(argv[++i]);
     } else if (argument == "--reference") {
       options.reference = true;
+    } else if (argument == "--cpu-time") {
+      clock = CLOCK_PROCESS_CPUTIME_ID;
+    } else if (argument == "--serve") {
+      serve = true;
     } else if (argument == "--profile") {
       options.profile = true;
     } else {
@@ -91,11 +137,13 @@ int main(int argc, char** argv) {
       inputs.push_back(std::move(*input));
     }
   }
+  const long long before = memory("VmRSS");
   const press::Result<press::Model> model = press::load_model(argv[1]);
   if (!model.ok()) return fail(model.error());
   inputs.resize(std::max(inputs.size(), model->graph->inputs().size()));
   press::Result<press::Session> session = press::Session::create(*model->graph, options);
   if (!session.ok()) return fail(session.error());
+  if (serve) return answer(*session, inputs, clock, before);
   press::Result<std::vector<press::Tensor>> outputs = session->run(inputs);
   if (!outputs.ok()) return fail(outputs.error());
   for (std::size_t i = 0; i < outputs->size(); ++i) {
