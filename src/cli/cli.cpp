@@ -143,6 +143,7 @@ std::vector<std::unique_ptr<Verb>> make_verbs() {
   verbs.push_back(make_prune());
   verbs.push_back(make_evaluate());
   verbs.push_back(make_compare());
+  verbs.push_back(make_expand());
   verbs.push_back(make_passes());
   return verbs;
 }

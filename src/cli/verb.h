@@ -33,6 +33,7 @@ std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_prune();
 std::unique_ptr<Verb> make_evaluate();
 std::unique_ptr<Verb> make_compare();
+std::unique_ptr<Verb> make_expand();
 std::unique_ptr<Verb> make_passes();
 
 /// All verbs in the order of the help text.

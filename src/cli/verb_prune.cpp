@@ -27,6 +27,7 @@ class PruneVerb : public Verb {
     flags_.add(app, "prune.sparsity", {});
     flags_.add(app, "prune.scope", {});
     flags_.add(app, "prune.biases", {.flag = "--biases"});
+    flags_.add(app, "store.form", {});
     flags_.add_selection(app);
   }
 

@@ -30,6 +30,7 @@ class QuantizeVerb : public Verb {
     flags_.add_samples(app);
     flags_.add_section(app, {"quantize."}, "Quantization");
     flags_.add(app, "fuse", {.fallback = "true", .group = "Quantization"});
+    flags_.add_section(app, {"store."}, "Storage");
     flags_.add_selection(app);
   }
 

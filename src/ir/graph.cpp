@@ -204,7 +204,7 @@ void Graph::add_function(std::shared_ptr<const Function> function) {
   functions_.push_back(std::move(function));
 }
 
-std::size_t Graph::erase_unused_functions() {
+std::size_t Graph::erase_unused_functions(std::optional<std::string_view> domain) {
   std::unordered_set<const Function*> used;
   const std::function<void(const Graph&)> mark = [&](const Graph& graph) {
     for_each_node(graph, [&](const Node* node) {
@@ -213,7 +213,9 @@ std::size_t Graph::erase_unused_functions() {
     });
   };
   if (!functions_.empty()) mark(*this);
-  return std::erase_if(functions_, [&](const auto& function) { return !used.contains(function.get()); });
+  return std::erase_if(functions_, [&](const auto& function) {
+    return !used.contains(function.get()) && (!domain || function->domain == *domain);
+  });
 }
 
 std::vector<Node*> Graph::nodes_snapshot() const {

@@ -50,6 +50,7 @@ ModelHeader model_header(const Model& model) {
     if (text && field.number == schema::model::kFunctions) ++header.functions;
     if (field.is(kModelVersion, wire::Type::kVarint)) header.model_version = field.integer();
   });
+  header.functions += static_cast<std::int64_t>(model.graph->functions().size());
   header.metadata.insert(header.metadata.end(), model.metadata.begin(), model.metadata.end());
   return header;
 }

@@ -35,4 +35,20 @@ std::string_view name(Numerics numerics) {
   return "";
 }
 
+std::string_view name(StoreForm form) {
+  switch (form) {
+    case StoreForm::kDense:
+      return "dense";
+    case StoreForm::kPalette:
+      return "palette";
+    case StoreForm::kBitmask:
+      return "bitmask";
+    case StoreForm::kSparse:
+      return "sparse";
+    case StoreForm::kAuto:
+      return "auto";
+  }
+  return "";
+}
+
 }  // namespace press

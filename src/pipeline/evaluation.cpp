@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "facts.h"
 #include "press/onnx/model_io.h"
 #include "press/pipeline/samples.h"
 #include "press/support/mapped_file.h"
@@ -84,7 +85,7 @@ Result<Evaluation> evaluate(std::span<const NamedModel> models, const SampleOpti
   evaluation.samples = scores[0].samples;
   for (std::size_t m = 0; m < models.size(); ++m) {
     ModelEvaluation result{.name = models[m].name, .bytes = models[m].bytes};
-    result.facts = model_facts(*models[m].model.graph);
+    result.facts = facts_of(models[m].model);
     result.score = std::move(scores[m]);
     if (!latencies.empty()) result.latency = latencies[m];
     if (options.packed) {

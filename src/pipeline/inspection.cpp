@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "facts.h"
 #include "press/runtime/session.h"
 
 namespace press {
@@ -57,7 +58,7 @@ Inspection inspect(const Model& model, const std::string& name, std::int64_t byt
   for (const Value* input : graph.inputs()) inspection.inputs.push_back({input->name(), input->type()});
   for (const GraphOutput& output : graph.outputs()) inspection.outputs.push_back({output.name, output.type});
   inspection.header = model_header(model);
-  inspection.facts = model_facts(graph);
+  inspection.facts = facts_of(model);
   std::set<std::string> missing;
   for_each_node(graph, [&](const Node* node) {
     if (!can_execute(*node))

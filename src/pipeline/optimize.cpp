@@ -9,8 +9,8 @@
 #include <mutex>
 #include <utility>
 
+#include "facts.h"
 #include "press/calibrate/calibrator.h"
-#include "press/evaluate/model_facts.h"
 #include "press/onnx/model_io.h"
 #include "press/passes/quantize.h"
 #include "press/pipeline/recovery.h"
@@ -25,9 +25,10 @@ constexpr const char* kUpgradePass = "upgrade_opset";
 constexpr const char* kQuantizePass = "quantize_static";
 constexpr const char* kWeightsPass = "quantize_weights";
 constexpr const char* kFp16Pass = "convert_fp16";
+constexpr const char* kPackPass = "pack_weights";
 
 ModelSize size_of(const Model& model) {
-  const ModelFacts facts = model_facts(*model.graph);
+  const ModelFacts facts = facts_of(model);
   return {.bytes = serialized_size(model),
           .nodes = static_cast<std::int64_t>(facts.layers.size()),
           .parameters = facts.parameters,
@@ -60,6 +61,11 @@ class Run {
     context_.quantize = recipe.quantize_options;
     context_.quantize.nodes = both(recipe.nodes, recipe.quantize_options.nodes);
     context_.fp16 = recipe.fp16_options;
+    if (recipe.cluster) {
+      context_.cluster = *recipe.cluster;
+      context_.cluster.nodes = both(recipe.nodes, recipe.cluster->nodes);
+    }
+    context_.store = recipe.store_options;
     context_.fp16.nodes = context_.quantize.nodes;
   }
 
@@ -83,6 +89,9 @@ class Run {
     if (wants(Precision::kFp16, kFp16Pass)) {
       PRESS_TRY(run_groups({{.passes = {kFp16Pass}}, cleanup_group()}));
     }
+    if (recipe_.store_options.form != StoreForm::kDense) {
+      PRESS_TRY(run_groups({{.passes = {kUpgradePass}}, {.passes = {kPackPass}}}));
+    }
     if (options_.stamp) stamp();
     report_.after = size_of(model_);
     warn();
@@ -101,6 +110,7 @@ class Run {
       groups.push_back(std::move(fuse));
     }
     if (recipe_.prune) groups.push_back(family_group("prune"));
+    if (recipe_.cluster) groups.push_back(family_group("cluster"));
     return groups;
   }
 

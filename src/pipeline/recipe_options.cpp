@@ -115,6 +115,15 @@ constexpr std::array<std::pair<std::string_view, Recover>, 4> kRecoveries{
     {{"none", Recover::kNone}, {"bias", Recover::kBias}, {"fast", Recover::kFast}, {"full", Recover::kFull}}};
 constexpr std::array<std::pair<std::string_view, DataType>, 2> kActivationTypes{
     {{"uint8", DataType::kUint8}, {"int8", DataType::kInt8}}};
+constexpr std::array<std::pair<std::string_view, KMeansStart>, 3> kKMeansStarts{
+    {{"linear", KMeansStart::kLinear},
+     {"density", KMeansStart::kDensity},
+     {"k-means++", KMeansStart::kPlusPlus}}};
+constexpr std::array<std::pair<std::string_view, StoreForm>, 5> kStoreForms{{{"dense", StoreForm::kDense},
+                                                                             {"auto", StoreForm::kAuto},
+                                                                             {"palette", StoreForm::kPalette},
+                                                                             {"bitmask", StoreForm::kBitmask},
+                                                                             {"sparse", StoreForm::kSparse}}};
 
 Status set_precision(Recipe& recipe, const OptionValue& value) {
   struct Form {
@@ -219,6 +228,27 @@ constexpr RecipeOption kOptions[] = {
      PRESS_STORE(quantize_options.nodes.include, Words)},
     {"quantize.exclude", "", OptionKind::kTexts, "", "none",
      "regular expressions of node names not to quantize", PRESS_STORE(quantize_options.nodes.exclude, Words)},
+
+    {"cluster.count", "--cluster", OptionKind::kInteger, "N", "none",
+     "let the weights of each layer share N values, 2 to 256",
+     [](Recipe& recipe, const OptionValue& value) -> Status {
+       PRESS_ASSIGN(const std::int64_t count, integer_from(value, 2, 256));
+       if (!recipe.cluster) recipe.cluster.emplace();
+       recipe.cluster->count = count;
+       return {};
+     }},
+    {"cluster.start", "", OptionKind::kText, "NAME", "density",
+     "where the shared values start: linear, density or k-means++",
+     [](Recipe& recipe, const OptionValue& value) -> Status {
+       if (!recipe.cluster) recipe.cluster.emplace();
+       PRESS_ASSIGN(recipe.cluster->start, choice(value, kKMeansStarts));
+       return {};
+     }},
+    {"store.form", "--store", OptionKind::kText, "FORM", "dense",
+     "how weights stand in the file: dense, or packed where that is smaller and unpacked at load time by "
+     "standard "
+     "operators: auto (the smallest), palette, bitmask, sparse",
+     PRESS_SET(store_options.form, choice(value, kStoreForms))},
 
     {"nodes.include", "--include", OptionKind::kTexts, "REGEX", "all",
      "prune and quantize only nodes whose names match; may be repeated", PRESS_STORE(nodes.include, Words)},

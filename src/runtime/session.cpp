@@ -167,7 +167,7 @@ std::vector<StepTime> Session::profile() const {
 }
 
 bool can_execute(const Node& node) {
-  return has_kernel(node);
+  return has_kernel(node) || node.graph()->called_function(node) != nullptr;
 }
 
 Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs,

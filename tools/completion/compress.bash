@@ -2,16 +2,17 @@
 _compress() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD - 1]}" flags="" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "inspect optimize quantize prune evaluate compare passes --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "inspect optimize quantize prune evaluate compare expand passes --help --version" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
     inspect) flags="--per-layer --json -q --quiet -v --verbose -h --help" ;;
-    optimize) flags="-o --output -f --force -n --dry-run --json --stamp --threads --recipe --fuse --no-fuse --prune --sparsity --quantize --calibration --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --scope --prune-biases --no-prune-biases --weight-bits --recover --activations --per-channel --no-per-channel --observer --percentile --keep-io --no-keep-io --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
-    quantize) flags="-o --output -f --force -n --dry-run --json --stamp --threads --type --calibration --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --weight-bits --recover --activations --per-channel --no-per-channel --observer --percentile --keep-io --no-keep-io --fuse --no-fuse --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
-    prune) flags="-o --output -f --force -n --dry-run --json --stamp --threads --sparsity --scope --biases --no-biases --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
+    optimize) flags="-o --output -f --force -n --dry-run --json --stamp --threads --recipe --fuse --no-fuse --prune --sparsity --quantize --calibration --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --scope --prune-biases --no-prune-biases --weight-bits --recover --activations --per-channel --no-per-channel --observer --percentile --keep-io --no-keep-io --cluster --store --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
+    quantize) flags="-o --output -f --force -n --dry-run --json --stamp --threads --type --calibration --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --weight-bits --recover --activations --per-channel --no-per-channel --observer --percentile --keep-io --no-keep-io --fuse --no-fuse --store --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
+    prune) flags="-o --output -f --force -n --dry-run --json --stamp --threads --sparsity --scope --biases --no-biases --store --include --exclude --disable-pass --only-pass -q --quiet -v --verbose -h --help" ;;
     evaluate) flags="--images --json --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads --csv --markdown --junit --per-class --confusion --timing --no-timing --packed --no-packed --warm-up --rounds --engine --ort-library --min-top1 --min-top5 --max-drop --min-agreement --min-sqnr --max-size --max-size-ratio --max-latency --max-latency-ratio -q --quiet -v --verbose -h --help" ;;
     compare) flags="--images --json --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads -q --quiet -v --verbose -h --help" ;;
+    expand) flags="-o --output -f --force -n --dry-run -q --quiet -v --verbose -h --help" ;;
     passes) flags="--markdown -q --quiet -v --verbose -h --help" ;;
   esac
   case "$previous" in

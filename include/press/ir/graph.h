@@ -249,9 +249,9 @@ class Graph {
   /// The function that `node` calls, or null.
   const Function* called_function(const Node& node) const;
   void add_function(std::shared_ptr<const Function> function);
-  /// Takes away the functions that nothing calls, neither the graph nor a function that stays. Returns their
-  /// number.
-  std::size_t erase_unused_functions();
+  /// Takes away the functions (of one domain, if given) that nothing calls, neither the graph nor a function
+  /// that is called. Returns their number.
+  std::size_t erase_unused_functions(std::optional<std::string_view> domain = {});
 
   // -- reading
   // -------------------------------------------------------------------------------------------------

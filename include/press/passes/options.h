@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "press/ir/data_type.h"
 #include "press/numeric/calibration_table.h"
+#include "press/numeric/kmeans.h"
 #include "press/numeric/observer.h"
 #include "press/numeric/weight_grid.h"
 
@@ -62,11 +64,29 @@ struct Fp16Options {
   NodeSelection nodes;
 };
 
+struct ClusterOptions {
+  std::int64_t count = 16;  // values that the weights of a layer share, zero included; 2 to 256
+  KMeansStart start = KMeansStart::kDensity;
+  NodeSelection nodes;
+};
+
+/// How constants stand in a file; see pack_weights.
+enum class StoreForm { kDense, kPalette, kBitmask, kSparse, kAuto };
+
+/// "dense", "palette", "bitmask", "sparse", "auto".
+std::string_view name(StoreForm form);
+
+struct StoreOptions {
+  StoreForm form = StoreForm::kAuto;  // where it is smaller than dense; kAuto: the smallest
+};
+
 struct PassContext {
   FoldOptions fold;
   PruneOptions prune;
   QuantizeOptions quantize;
   Fp16Options fp16;
+  ClusterOptions cluster;
+  StoreOptions store;
   /// Statistics of activations by value name; needed by quantize_static.
   const CalibrationTable* calibration = nullptr;
   /// Integers that weights were rounded to already; others are rounded to the nearest.

@@ -58,13 +58,18 @@ struct Recipe {
   PruneOptions prune_options;
   QuantizeOptions quantize_options;
   Fp16Options fp16_options;
+  std::optional<ClusterOptions> cluster;
+  StoreOptions store_options{.form = StoreForm::kDense};
   NodeSelection nodes;  // for pruning and quantization, beside their own selections
   SampleOptions calibration;
   std::vector<std::string> disabled_passes;
   std::vector<std::string> only_passes;
 
   /// Neither fusing nor anything that costs accuracy is asked for.
-  bool asks_for_nothing() const { return !fuse && !prune && precision == Precision::kAsIs; }
+  bool asks_for_nothing() const {
+    return !fuse && !prune && !cluster && precision == Precision::kAsIs &&
+           store_options.form == StoreForm::kDense;
+  }
 };
 
 enum class OptionKind { kSwitch, kInteger, kNumber, kText, kNumbers, kTexts };

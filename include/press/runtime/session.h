@@ -71,7 +71,7 @@ class Session {
   std::unique_ptr<Plan> plan_;
 };
 
-/// True where the runtime has a kernel for the node's operator.
+/// True where the runtime has a kernel for the node's operator, or the model a function.
 bool can_execute(const Node& node);
 
 /// Executes one node on given inputs (null: omitted). Outputs behind the first that nobody uses are

@@ -1,0 +1,121 @@
+#include <random>
+
+#include "press/onnx/model_io.h"
+#include "support/pass_fixture.h"
+
+namespace press::test {
+namespace {
+
+constexpr std::string_view kPass = "pack_weights";
+
+/// y = x W for a weight of 64 x 64, to be set.
+Model linear(const Tensor& weight) {
+  Model model = parse(R"(
+    <ir_version: 8, opset_import: ["" : 17]>
+    agraph (float[N,64] x) => (float[N,64] y) <float[1] w = {0}> { y = MatMul(x, w) })");
+  model.graph->constants().front()->set_constant(weight);
+  return model;
+}
+
+/// Weights of which a share is zero; the others are drawn from `levels` values, or from all where that is 0.
+Tensor weights(double zeros, int levels) {
+  std::mt19937 random(7);
+  std::vector<float> values(64 * 64);
+  for (float& value : values) {
+    const auto share = static_cast<double>(random()) / 4294967296.0;
+    const std::uint32_t bits = random();
+    if (share < zeros) continue;
+    value = levels == 0 ? static_cast<float>(bits) * 0x1p-32F : static_cast<float>(1 + bits % levels);
+  }
+  return Tensor::of<float>({64, 64}, values);
+}
+
+const Node* packed_node(const Model& model) {
+  return *model.graph->nodes().begin();
+}
+
+struct Case {
+  double zeros;
+  int levels;
+  std::string_view form;
+};
+
+class PackWeights : public testing::TestWithParam<Case> {};
+
+TEST_P(PackWeights, ChoosesTheSmallestFormAndKeepsEveryBit) {
+  const Tensor weight = weights(GetParam().zeros, GetParam().levels);
+  const PassRun run = run_pass(kPass, linear(weight));
+  ASSERT_EQ(run.outcome.rewrites, 1U);
+  const Value* rebuilt = (*run.after.graph->outputs()[0].value->producer()).input(1);
+  EXPECT_EQ(rebuilt->name(), "w");
+  EXPECT_EQ(rebuilt->producer()->op_type(), GetParam().form);
+  EXPECT_LT(serialized_size(run.after), serialized_size(run.before));
+
+  const PassRun expanded = run_pass("expand_weights", run.after);
+  EXPECT_EQ(expanded.outcome.rewrites, rebuilt->producer()->input(2)->is_constant() ? 1U : 2U);
+  EXPECT_EQ(*expanded.after.graph->outputs()[0].value->producer()->input(1)->constant(), weight);
+  EXPECT_TRUE(expanded.after.graph->functions().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, PackWeights,
+                         testing::Values(Case{0.0, 3, "Palette"}, Case{0.3, 6, "Palette"},
+                                         Case{0.6, 6, "Bitmask"}, Case{0.5, 0, "Bitmask"},
+                                         Case{0.9, 6, "Sparse"}, Case{0.95, 0, "Sparse"},
+                                         Case{1.0, 0, "Sparse"}));
+
+TEST(PackWeightsPass, LeavesDenseWeightsAlone) {
+  const PassRun run = run_pass(kPass, linear(weights(0, 0)));
+  EXPECT_EQ(run.outcome.rewrites, 0U);
+}
+
+TEST(PackWeightsPass, TakesOnlyTheFormThatIsAskedFor) {
+  for (const StoreForm form : {StoreForm::kPalette, StoreForm::kBitmask, StoreForm::kSparse}) {
+    PassRunOptions options;
+    options.context.store.form = form;
+    const PassRun run = run_pass(kPass, linear(weights(0.7, 3)), options);
+    ASSERT_EQ(run.outcome.rewrites, 1U);
+    EXPECT_EQ(run.after.graph->outputs()[0].value->producer()->input(1)->producer()->op_type().substr(1),
+              name(form).substr(1));
+  }
+}
+
+TEST(PackWeightsPass, KeepsNegativeZero) {
+  std::vector<float> values(64 * 64, 0.0F);
+  for (std::size_t i = 0; i < values.size(); i += 3) values[i] = -0.0F;
+  const Tensor weight = Tensor::of<float>({64, 64}, values);
+  const PassRun run = run_pass(kPass, linear(weight));
+  ASSERT_EQ(run.outcome.rewrites, 1U);
+  const PassRun expanded = run_pass("expand_weights", run.after);
+  EXPECT_EQ(*expanded.after.graph->outputs()[0].value->producer()->input(1)->constant(), weight);
+}
+
+TEST(PackWeightsPass, DoesNotPackBeforeOpset13) {
+  Model model = linear(weights(0.9, 3));
+  model.graph->set_opset("", 12);
+  const PassRun run = run_pass(kPass, std::move(model));
+  EXPECT_EQ(run.outcome.rewrites, 0U);
+  EXPECT_FALSE(run.outcome.notes.empty());
+}
+
+TEST(PackWeightsPass, RaisesTheIrVersion) {
+  Model model = linear(weights(0.9, 3));
+  model.ir_version = 4;
+  const PassRun run = run_pass(kPass, std::move(model));
+  EXPECT_EQ(run.after.ir_version, 8);
+}
+
+TEST(PackWeightsPass, PutsTheCallBeforeASubgraphThatUsesIt) {
+  Model model = parse(R"(
+    <ir_version: 8, opset_import: ["" : 17]>
+    agraph (float[N,64] x, bool c) => (float[N,64] y) <float[1] w = {0}> {
+      y = If (c) <then_branch = g () => (float[N,64] a) { a = MatMul(x, w) },
+                  else_branch = h () => (float[N,64] b) { b = Identity(x) }>
+    })");
+  model.graph->constants().front()->set_constant(weights(0.9, 3));
+  const PassRun run = run_pass(kPass, std::move(model));
+  EXPECT_EQ(run.outcome.rewrites, 1U);
+  EXPECT_EQ(packed_node(run.after)->domain(), "compress.store");
+}
+
+}  // namespace
+}  // namespace press::test
