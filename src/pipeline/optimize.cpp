@@ -89,9 +89,7 @@ class Run {
     if (wants(Precision::kFp16, kFp16Pass)) {
       PRESS_TRY(run_groups({{.passes = {kFp16Pass}}, cleanup_group()}));
     }
-    if (recipe_.store_options.form != StoreForm::kDense) {
-      PRESS_TRY(run_groups({{.passes = {kUpgradePass}}, {.passes = {kPackPass}}}));
-    }
+    if (recipe_.store_options.form != StoreForm::kDense) PRESS_TRY(pack());
     if (options_.stamp) stamp();
     report_.after = size_of(model_);
     warn();
@@ -112,6 +110,17 @@ class Run {
     if (recipe_.prune) groups.push_back(family_group("prune"));
     if (recipe_.cluster) groups.push_back(family_group("cluster"));
     return groups;
+  }
+
+  /// Small networks may spend more bytes on nodes than they save on weights: then they stay as they are.
+  Status pack() {
+    Model plain = clone(model_);
+    PRESS_TRY(run_groups({{.passes = {kUpgradePass}}, {.passes = {kPackPass}}}));
+    if (serialized_size(model_) < serialized_size(plain)) return {};
+    model_ = std::move(plain);
+    report_.warnings.emplace_back(
+        "the weights are stored as they are: packed, the file would not be smaller");
+    return {};
   }
 
   bool wants(Precision precision, const std::string& pass) const {

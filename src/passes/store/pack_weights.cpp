@@ -9,8 +9,10 @@
 //   them
 //             shortest, and the values as above: better than a bit a weight from about 75 % zeros on
 //
-// Conditions: a constant of the main graph, of at least one dim and an element type of 8, 16, 32 or 64 bits,
-// that is used by nodes only. It stays as it is where no form is smaller, the cost of the nodes included.
+// Conditions: a floating-point or integer constant of the main graph, of at least one dim, that is used by
+// nodes only. It stays as it is where no form is smaller, the cost of the nodes included. Weights that a
+// DequantizeLinear turns into floating-point numbers for a layer that computes with these are packed as codes
+// (weight_codes.h), since runtimes fold all of Dequantize but not a DequantizeLinear.
 //
 // Why it pays: pruned and clustered weights of 8 bits hold 1 to 3 bits of information, and a file keeps 8.
 // Run time does not change, since runtimes fold the constant nodes while they load the model.
@@ -18,6 +20,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,6 +29,7 @@
 
 #include "passes/declarations.h"
 #include "passes/store/unpack_functions.h"
+#include "passes/store/weight_codes.h"
 #include "press/numeric/packing.h"
 
 namespace press::passes {
@@ -43,26 +47,22 @@ std::int64_t words_bytes(std::int64_t count, std::int64_t base) {
   return words_for(count, base) * static_cast<std::int64_t>(sizeof(std::int64_t)) + kConstantBytes;
 }
 
-/// Elements as bit patterns, each in the low bits of a number.
-std::vector<std::uint64_t> patterns_of(const Tensor& tensor, std::size_t width) {
-  std::vector<std::uint64_t> patterns(static_cast<std::size_t>(tensor.size()));
-  const std::byte* bytes = tensor.bytes().data();
-  for (std::size_t i = 0; i < patterns.size(); ++i) std::memcpy(&patterns[i], bytes + i * width, width);
-  return patterns;
-}
-
-/// The distinct patterns, 0 first, and the place of each element among them; nullopt where they are too many.
+/// The distinct values of a constant as bit patterns in ascending order, and the place of each element among
+/// them.
 struct Symbols {
   std::vector<std::uint64_t> table;
   std::vector<std::uint32_t> indices;
+
+  std::int64_t base() const { return std::max<std::int64_t>(static_cast<std::int64_t>(table.size()), 2); }
 };
 
+/// nullopt where there are too many.
 std::optional<Symbols> symbols_of(std::span<const std::uint64_t> patterns) {
-  Symbols symbols{.table = {0}, .indices = {}};
-  std::unordered_map<std::uint64_t, std::uint32_t> places{{0, 0}};
+  Symbols symbols;
+  std::unordered_map<std::uint64_t, std::uint32_t> places;
   for (const std::uint64_t pattern : patterns) {
     if (!places.emplace(pattern, 0).second) continue;
-    if (places.size() > static_cast<std::size_t>(kLargestBase)) return std::nullopt;
+    if (places.size() >= static_cast<std::size_t>(kLargestBase)) return std::nullopt;
     symbols.table.push_back(pattern);
   }
   std::ranges::sort(symbols.table);
@@ -74,17 +74,82 @@ std::optional<Symbols> symbols_of(std::span<const std::uint64_t> patterns) {
   return symbols;
 }
 
-/// Values behind a mask or gaps: raw, or as digits where the table of distinct ones is known and that pays.
-struct ValueCost {
-  std::int64_t bytes = 0;
-  bool as_palette = false;
+/// A constant taken apart for packing.
+struct Contents {
+  explicit Contents(const Tensor& tensor)
+      : type(tensor.type()), dims(tensor.dims()), width(static_cast<std::size_t>(bit_width(type) / 8)) {
+    patterns.resize(static_cast<std::size_t>(tensor.size()));
+    nonzero.reserve(patterns.size());
+    const std::byte* bytes = tensor.bytes().data();
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      std::memcpy(&patterns[i], bytes + i * width, width);
+      nonzero.push_back(patterns[i] != 0 ? 1 : 0);
+    }
+    symbols = symbols_of(patterns);
+  }
+
+  std::int64_t size() const { return static_cast<std::int64_t>(patterns.size()); }
+  std::int64_t bytes() const { return size() * static_cast<std::int64_t>(width); }
+
+  DataType type;
+  Dims dims;
+  std::size_t width;                    // bytes of an element
+  std::vector<std::uint64_t> patterns;  // each element in the low bits
+  std::vector<std::uint32_t> nonzero;   // 1 where some bit of the element is set
+  std::optional<Symbols> symbols;
 };
+
+/// Bytes of a palette of `count` digits.
+std::int64_t palette_bytes(std::int64_t count, const Symbols& symbols, std::size_t width) {
+  return words_bytes(count, symbols.base()) + static_cast<std::int64_t>(symbols.table.size() * width) +
+         2 * kConstantBytes + kCallBytes;
+}
+
+/// Values behind a bit mask or gaps: raw, or a palette where that is smaller.
+struct Values {
+  std::vector<std::uint64_t> patterns;
+  std::optional<Symbols> symbols;  // of a palette
+
+  static Values of(std::vector<std::uint64_t> patterns, std::size_t width) {
+    Values values{.patterns = std::move(patterns), .symbols = {}};
+    if (values.patterns.empty()) return values;
+    values.symbols = symbols_of(values.patterns);
+    if (values.symbols && values.palette(width) >= values.raw(width)) values.symbols.reset();
+    return values;
+  }
+  std::int64_t count() const { return static_cast<std::int64_t>(patterns.size()); }
+  std::int64_t bytes(std::size_t width) const { return symbols ? palette(width) : raw(width); }
+
+ private:
+  std::int64_t raw(std::size_t width) const {
+    return count() * static_cast<std::int64_t>(width) + kConstantBytes;
+  }
+  std::int64_t palette(std::size_t width) const { return palette_bytes(count(), *symbols, width); }
+};
+
+/// The elements that are not zero.
+std::vector<std::uint64_t> nonzero_patterns(const Contents& contents) {
+  std::vector<std::uint64_t> patterns;
+  std::ranges::copy_if(contents.patterns, std::back_inserter(patterns),
+                       [](std::uint64_t pattern) { return pattern != 0; });
+  return patterns;
+}
+
+/// A zero, then the values of a gap code's entries.
+std::vector<std::uint64_t> entry_patterns(const Contents& contents, const GapCode& code) {
+  std::vector<std::uint64_t> patterns{0};
+  std::size_t at = 0;
+  for (const std::uint32_t gap : code.gaps) {
+    at += gap;
+    patterns.push_back(contents.patterns[at++]);
+  }
+  return patterns;
+}
 
 struct Choice {
   StoreForm form = StoreForm::kDense;
   std::int64_t bytes = 0;
   std::int64_t gap_base = 0;
-  bool values_as_palette = false;
 };
 
 class Packer {
@@ -100,79 +165,61 @@ class Packer {
   }
 
   PassOutcome run() && {
-    std::int64_t before = 0, after = 0;
-    for (Value* value : graph_.constants()) {
-      const std::optional<Choice> choice = pack(value);
-      if (!choice) continue;
-      ++outcome_.rewrites;
-      before += static_cast<std::int64_t>(choice->bytes);
-      after += packed_bytes_;
-    }
+    for (Node* node : graph_.nodes_snapshot()) write_codes(node);
+    for (Value* value : graph_.constants()) pack(value);
     if (outcome_.rewrites > 0) {
       outcome_.notes.push_back(
-          fmt::format("together: {} bytes of weights are stored in about {}", before, after));
+          fmt::format("together: {} bytes of weights are stored in about {}", dense_bytes_, packed_bytes_));
     }
     return std::move(outcome_);
   }
 
  private:
   // -- choosing
+
   bool may_pack(const Value& value) const {
     const Tensor& tensor = *value.constant();
-    const int bits = bit_width(tensor.type());
-    const auto is_packed = [](const Use& use) { return use.node->domain() == kStoreDomain; };
-    return tensor.rank() > 0 && (bits == 8 || bits == 16 || bits == 32 || bits == 64) &&
-           !is_complex(tensor.type()) && value.sparse.empty() &&
+    const auto is_packed = [](const Use& use) {
+      return use.node->domain() == kStoreDomain && !use.node->is(kDequantize, kStoreDomain);
+    };
+    return tensor.rank() > 0 && has_form(tensor.type()) && value.sparse.empty() &&
            static_cast<std::int64_t>(tensor.bytes().size()) >= kSmallestTensor && !graph_.is_output(&value) &&
            !value.uses().empty() && std::ranges::none_of(value.uses(), is_packed);
   }
 
-  static bool is_complex(DataType type) {
-    return type == DataType::kComplex64 || type == DataType::kComplex128;
-  }
-
-  static ValueCost value_cost(std::int64_t count, std::int64_t width, const std::optional<Symbols>& symbols) {
-    ValueCost cost{.bytes = (count + 1) * width + kConstantBytes, .as_palette = false};
-    if (!symbols) return cost;
-    const auto base = static_cast<std::int64_t>(symbols->table.size());
-    const std::int64_t packed = words_bytes(count + 1, std::max<std::int64_t>(base, 2)) + base * width +
-                                2 * kConstantBytes + kCallBytes;
-    if (packed < cost.bytes) cost = {.bytes = packed, .as_palette = true};
-    return cost;
+  /// The types that runtimes pad, gather and scatter.
+  static bool has_form(DataType type) {
+    return type == DataType::kFloat || type == DataType::kFloat16 || type == DataType::kDouble ||
+           type == DataType::kInt8 || type == DataType::kUint8 || type == DataType::kInt32 ||
+           type == DataType::kInt64;
   }
 
   bool allows(StoreForm form) const { return options_.form == StoreForm::kAuto || options_.form == form; }
 
-  Choice choose(const Tensor& tensor, std::span<const std::uint32_t> nonzero,
-                const std::optional<Symbols>& symbols) const {
-    const auto width = static_cast<std::int64_t>(bit_width(tensor.type()) / 8);
-    const std::int64_t count = tensor.size();
-    Choice best{.form = StoreForm::kDense, .bytes = static_cast<std::int64_t>(tensor.bytes().size())};
+  Choice choose(const Contents& contents) const {
+    Choice best{.form = StoreForm::kDense, .bytes = contents.bytes()};
     const auto consider = [&](const Choice& choice) {
       if (choice.bytes < best.bytes) best = choice;
     };
-    if (allows(StoreForm::kPalette) && symbols) {
-      const auto base = static_cast<std::int64_t>(symbols->table.size());
+    if (allows(StoreForm::kPalette) && contents.symbols) {
       consider({.form = StoreForm::kPalette,
-                .bytes = words_bytes(count, std::max<std::int64_t>(base, 2)) + base * width +
-                         2 * kConstantBytes + kCallBytes});
+                .bytes = palette_bytes(contents.size(), *contents.symbols, contents.width)});
     }
     if (allows(StoreForm::kBitmask)) {
-      const auto entries = static_cast<std::int64_t>(
-          std::count_if(nonzero.begin(), nonzero.end(), [](std::uint32_t one) { return one != 0; }));
-      const ValueCost values = value_cost(entries, width, symbols);
+      const Values values = Values::of(nonzero_patterns(contents), contents.width);
       consider({.form = StoreForm::kBitmask,
-                .bytes = words_bytes(count, 2) + values.bytes + 2 * kConstantBytes + kCallBytes,
-                .values_as_palette = values.as_palette});
+                .bytes = words_bytes(contents.size(), 2) + values.bytes(contents.width) + 2 * kConstantBytes +
+                         kCallBytes});
     }
     if (allows(StoreForm::kSparse)) {
       for (std::int64_t base = 2; base <= kLargestGapBase; base += base < 16 ? 1 : base / 4) {
-        const std::int64_t entries = gap_entries(nonzero, base);
-        const ValueCost values = value_cost(entries, width, symbols);
+        const std::int64_t gaps = words_bytes(gap_entries(contents.nonzero, base), base);
+        if (gaps >= best.bytes) continue;
+        const Values values =
+            Values::of(entry_patterns(contents, gap_encode(contents.nonzero, base)), contents.width);
         consider({.form = StoreForm::kSparse,
-                  .bytes = words_bytes(entries, base) + values.bytes + 3 * kConstantBytes + kCallBytes,
-                  .gap_base = base,
-                  .values_as_palette = values.as_palette});
+                  .bytes = gaps + values.bytes(contents.width) + 3 * kConstantBytes + kCallBytes,
+                  .gap_base = base});
       }
     }
     return best;
@@ -180,40 +227,72 @@ class Packer {
 
   // -- rewriting
 
-  /// What a packed constant took before; nullopt where it stays.
-  std::optional<Choice> pack(Value* value) {
-    if (!may_pack(*value)) return std::nullopt;
-    const Tensor tensor = *value->constant();
-    const auto width = static_cast<std::size_t>(bit_width(tensor.type()) / 8);
-    const std::vector<std::uint64_t> patterns = patterns_of(tensor, width);
-    std::vector<std::uint32_t> nonzero(patterns.size());
-    std::ranges::transform(patterns, nonzero.begin(),
-                           [](std::uint64_t pattern) { return pattern != 0 ? 1U : 0U; });
-    const std::optional<Symbols> symbols = symbols_of(patterns);
-    const Choice choice = choose(tensor, nonzero, symbols);
-    if (choice.form == StoreForm::kDense) return std::nullopt;
-    first_user_ = first_user(*value);
+  /// Integers that a layer uses as floating-point weights become codes and a call of Dequantize, where their
+  /// packed form is smaller than they are.
+  void write_codes(Node* node) {
+    const std::optional<WeightCodes> weight = weight_codes(*node);
+    if (!weight) return;
+    Value* stored = node->input(0);
+    const Choice choice = choose(Contents(weight->codes));
+    const auto stored_bytes = static_cast<std::int64_t>(stored->constant()->bytes().size());
+    if (choice.form == StoreForm::kDense || choice.bytes >= stored_bytes) return;
+    const std::string name = node->output()->name();
+    const std::vector<std::int8_t> levels{static_cast<std::int8_t>(weight->levels)};
+    const auto constant = [&](const Tensor& tensor, std::string_view stem) {
+      return graph_.add_constant(tensor, graph_.fresh_name(stem));
+    };
+    Value* weights =
+        call(kDequantize,
+             {constant(weight->codes, "codes"), constant(weight->zero_points, "zeros"),
+              constant(Tensor::of<std::int8_t>({1}, levels), "levels"), constant(weight->scales, "scales")},
+             name, node);
+    weights->set_type(node->output()->type());
+    places_.emplace(weights->producer(), Place{places_.at(node).index, weights->producer()});
+    graph_.replace_all_uses(node->output(), weights);
+    graph_.erase(node);
+    graph_.erase(stored);
+  }
 
+  void pack(Value* value) {
+    if (!may_pack(*value)) return;
+    const Contents contents(*value->constant());
+    const Choice choice = choose(contents);
+    if (choice.form == StoreForm::kDense) return;
     const std::string name = value->name();
-    Value* shape = shape_constant(tensor.dims());
-    Value* packed = nullptr;
-    switch (choice.form) {
-      case StoreForm::kPalette:
-        packed = palette_call(tensor.type(), *symbols, symbols->indices, shape, name);
-        break;
-      case StoreForm::kBitmask:
-        packed = bitmask_call(tensor.type(), patterns, nonzero, symbols, choice, shape, name);
-        break;
-      default:
-        packed = sparse_call(tensor.type(), patterns, nonzero, symbols, choice, shape, name);
-    }
+    Value* packed = packed_value(contents, choice, name, first_user(*value));
     packed->set_type(value->type());
     graph_.replace_all_uses(value, packed);
     graph_.erase(value);
-    packed_bytes_ = choice.bytes;
+    ++outcome_.rewrites;
+    dense_bytes_ += contents.bytes();
+    packed_bytes_ += choice.bytes;
     outcome_.notes.push_back(fmt::format("{}: {}, {} bytes in about {}", name, press::name(choice.form),
-                                         tensor.bytes().size(), choice.bytes));
-    return Choice{.form = choice.form, .bytes = static_cast<std::int64_t>(tensor.bytes().size())};
+                                         contents.bytes(), choice.bytes));
+  }
+
+  Value* packed_value(const Contents& contents, const Choice& choice, const std::string& name, Node* before) {
+    Value* shape = shape_constant(contents.dims);
+    if (choice.form == StoreForm::kPalette) {
+      return palette_call(contents.type, *contents.symbols, shape, name, before);
+    }
+    if (choice.form == StoreForm::kBitmask) {
+      Value* values = values_of(contents, nonzero_patterns(contents), before);
+      return call(kBitmask, {words_constant(contents.nonzero, 2), powers_constant(2), values, shape}, name,
+                  before);
+    }
+    const GapCode code = gap_encode(contents.nonzero, choice.gap_base);
+    Value* values = values_of(contents, entry_patterns(contents, code), before);
+    Value* count = shape_constant({static_cast<std::int64_t>(code.gaps.size())});
+    return call(kSparse,
+                {words_constant(code.gaps, code.base), powers_constant(code.base), values, count, shape},
+                name, before);
+  }
+
+  Value* values_of(const Contents& contents, std::vector<std::uint64_t> patterns, Node* before) {
+    const Values values = Values::of(std::move(patterns), contents.width);
+    if (!values.symbols) return table_constant(contents.type, values.patterns);
+    return palette_call(contents.type, *values.symbols, shape_constant({values.count()}),
+                        graph_.fresh_name("values"), before);
   }
 
   /// The first node of the main graph that needs the value, itself or in a subgraph.
@@ -226,13 +305,13 @@ class Packer {
     return first->node;
   }
 
-  Value* call(std::string_view function, std::vector<Value*> inputs, const std::string& name) {
+  Value* call(std::string_view function, std::vector<Value*> inputs, const std::string& name, Node* before) {
     return graph_
         .add_node({.op_type = std::string(function),
                    .inputs = std::move(inputs),
                    .outputs = {name},
                    .domain = std::string(kStoreDomain)},
-                  first_user_)
+                  before)
         ->output();
   }
 
@@ -265,60 +344,12 @@ class Packer {
     return graph_.add_constant(std::move(table), graph_.fresh_name("values"));
   }
 
-  Value* palette_call(DataType type, const Symbols& symbols, std::span<const std::uint32_t> indices,
-                      Value* shape, const std::string& name) {
-    const auto base = std::max<std::int64_t>(static_cast<std::int64_t>(symbols.table.size()), 2);
-    return call(
-        kPalette,
-        {words_constant(indices, base), powers_constant(base), table_constant(type, symbols.table), shape},
-        name);
-  }
-
-  /// A zero, then the values of `entries` (indices of elements, or nullopt for an entry of zero).
-  Value* values_after_zero(DataType type, std::span<const std::uint64_t> patterns,
-                           const std::optional<Symbols>& symbols, bool as_palette,
-                           std::span<const std::int64_t> entries) {
-    if (as_palette) {
-      std::vector<std::uint32_t> digits{0};
-      for (const std::int64_t entry : entries) {
-        digits.push_back(entry < 0 ? 0 : symbols->indices[static_cast<std::size_t>(entry)]);
-      }
-      Value* count = shape_constant({static_cast<std::int64_t>(digits.size())});
-      return palette_call(type, *symbols, digits, count, graph_.fresh_name("values"));
-    }
-    std::vector<std::uint64_t> values{0};
-    for (const std::int64_t entry : entries) {
-      values.push_back(entry < 0 ? 0 : patterns[static_cast<std::size_t>(entry)]);
-    }
-    return table_constant(type, values);
-  }
-
-  Value* bitmask_call(DataType type, std::span<const std::uint64_t> patterns,
-                      std::span<const std::uint32_t> nonzero, const std::optional<Symbols>& symbols,
-                      const Choice& choice, Value* shape, const std::string& name) {
-    std::vector<std::int64_t> entries;
-    for (std::size_t i = 0; i < nonzero.size(); ++i) {
-      if (nonzero[i] != 0) entries.push_back(static_cast<std::int64_t>(i));
-    }
-    Value* values = values_after_zero(type, patterns, symbols, choice.values_as_palette, entries);
-    return call(kBitmask, {words_constant(nonzero, 2), powers_constant(2), values, shape}, name);
-  }
-
-  Value* sparse_call(DataType type, std::span<const std::uint64_t> patterns,
-                     std::span<const std::uint32_t> nonzero, const std::optional<Symbols>& symbols,
-                     const Choice& choice, Value* shape, const std::string& name) {
-    const GapCode code = gap_encode(nonzero, choice.gap_base);
-    std::vector<std::int64_t> entries;
-    std::int64_t at = 0;
-    for (std::size_t i = 0; i < code.gaps.size(); ++i, ++at) {
-      at += code.gaps[i];
-      entries.push_back(code.symbols[i] != 0 ? at : -1);
-    }
-    Value* values = values_after_zero(type, patterns, symbols, choice.values_as_palette, entries);
-    Value* count = shape_constant({static_cast<std::int64_t>(entries.size())});
-    return call(kSparse,
-                {words_constant(code.gaps, code.base), powers_constant(code.base), values, count, shape},
-                name);
+  Value* palette_call(DataType type, const Symbols& symbols, Value* shape, const std::string& name,
+                      Node* before) {
+    return call(kPalette,
+                {words_constant(symbols.indices, symbols.base()), powers_constant(symbols.base()),
+                 table_constant(type, symbols.table), shape},
+                name, before);
   }
 
   /// A node of the main graph: the node itself, or the one that holds it in a subgraph.
@@ -331,7 +362,7 @@ class Packer {
   const StoreOptions& options_;
   std::unordered_map<const Node*, Place> places_;
   PassOutcome outcome_;
-  Node* first_user_ = nullptr;
+  std::int64_t dense_bytes_ = 0;
   std::int64_t packed_bytes_ = 0;
   std::map<std::int64_t, Value*> powers_;
   std::map<Dims, Value*> shapes_;

@@ -78,7 +78,8 @@ std::shared_ptr<const Function> bitmask(std::int64_t opset) {
   Body body(kBitmask, {"words", "powers", "values", "shape"}, opset);
   Value* bits = body.add("Digits", {body.input(0), body.input(1), body.count(body.input(3))});
   Value* slots = body.add("Mul", {body.running_sum(bits), bits});
-  Value* values = body.add("Gather", {body.input(2), slots});
+  Value* zero_before = body.add("Constant", {}, {{"value_ints", std::vector<std::int64_t>{1, 0}, {}}});
+  Value* values = body.add("Gather", {body.add("Pad", {body.input(2), zero_before}), slots});
   Value* weight = body.add("Reshape", {values, body.input(3)});
   return std::move(body).returning(weight);
 }
@@ -97,10 +98,23 @@ std::shared_ptr<const Function> sparse(std::int64_t opset) {
   return std::move(body).returning(weight);
 }
 
+std::shared_ptr<const Function> dequantize(std::int64_t opset) {
+  Body body(kDequantize, {"codes", "zero_points", "levels", "scales"}, opset);
+  const auto wide = [&](std::size_t input) {
+    return body.add("Cast", {body.input(input)}, {{"to", static_cast<std::int64_t>(DataType::kInt32), {}}});
+  };
+  Value* zero = wide(1);
+  Value* integers = body.add("Mod", {body.add("Add", {wide(0), zero}), wide(2)});
+  Value* steps = body.add("Cast", {body.add("Sub", {integers, zero})},
+                          {{"to", static_cast<std::int64_t>(DataType::kFloat), {}}});
+  Value* weight = body.add("Mul", {steps, body.input(3)});
+  return std::move(body).returning(weight);
+}
+
 }  // namespace
 
 std::vector<std::shared_ptr<const Function>> unpack_functions(std::int64_t opset) {
-  return {digits(opset), palette(opset), bitmask(opset), sparse(opset)};
+  return {digits(opset), palette(opset), bitmask(opset), sparse(opset), dequantize(opset)};
 }
 
 }  // namespace press

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <random>
 
 #include "press/onnx/model_io.h"
@@ -87,6 +89,50 @@ TEST(PackWeightsPass, KeepsNegativeZero) {
   ASSERT_EQ(run.outcome.rewrites, 1U);
   const PassRun expanded = run_pass("expand_weights", run.after);
   EXPECT_EQ(*expanded.after.graph->outputs()[0].value->producer()->input(1)->constant(), weight);
+}
+
+/// y = x W of 8-bit integers behind a DequantizeLinear with a scale and a zero point a column.
+Model dequantized(std::string_view data) {
+  Model model = parse(fmt::format(R"(
+    <ir_version: 8, opset_import: ["" : 17]>
+    agraph (float[N,64] x) => (float[N,64] y)
+    <uint8[1] q = {{0}}, float[1] s = {{0}}, uint8[1] z = {{0}}, float one = {{1}}, uint8 zero = {{0}}> {{
+      {}
+      w = DequantizeLinear<axis = 1>(q, s, z)
+      y = MatMul(d, w)
+    }})",
+                                  data));
+  std::mt19937 random(5);
+  std::vector<std::uint8_t> integers(64 * 64), zeros(64);
+  std::vector<float> scales(64);
+  for (std::uint8_t& integer : integers) integer = static_cast<std::uint8_t>(random() % 8);
+  for (std::uint8_t& zero : zeros) zero = static_cast<std::uint8_t>(random() % 8);
+  for (float& scale : scales) scale = static_cast<float>(1 + random() % 1000) * 1e-3F;
+  for (Value* constant : model.graph->constants()) {
+    if (constant->name() == "q") constant->set_constant(Tensor::of<std::uint8_t>({64, 64}, integers));
+    if (constant->name() == "s") constant->set_constant(Tensor::of<float>({64}, scales));
+    if (constant->name() == "z") constant->set_constant(Tensor::of<std::uint8_t>({64}, zeros));
+  }
+  return model;
+}
+
+TEST(PackWeightsPass, PacksIntegersOfFloatLayersWithTheirScales) {
+  const PassRun run = run_pass(kPass, dequantized("d = Identity(x)"));
+  EXPECT_EQ(run.outcome.rewrites, 1U);
+  const Node* rebuilt = run.after.graph->outputs()[0].value->producer()->input(1)->producer();
+  EXPECT_EQ(rebuilt->op_type(), "Dequantize");
+  EXPECT_EQ(rebuilt->input(0)->producer()->op_type(), "Palette");
+  EXPECT_LT(serialized_size(run.after), serialized_size(run.before));
+  EXPECT_EQ(run_pass("expand_weights", run.after).outcome.rewrites, 2U);
+}
+
+TEST(PackWeightsPass, LeavesTheDequantizeLinearOfIntegerLayersInPlace) {
+  const PassRun run =
+      run_pass(kPass, dequantized("i = QuantizeLinear(x, one, zero) d = DequantizeLinear(i, one, zero)"));
+  EXPECT_EQ(run.outcome.rewrites, 1U);
+  const Node* rebuilt = run.after.graph->outputs()[0].value->producer()->input(1)->producer();
+  EXPECT_EQ(rebuilt->op_type(), "DequantizeLinear");
+  EXPECT_EQ(rebuilt->input(0)->producer()->op_type(), "Palette");
 }
 
 TEST(PackWeightsPass, DoesNotPackBeforeOpset13) {
