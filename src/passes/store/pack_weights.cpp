@@ -187,11 +187,15 @@ class Packer {
            !value.uses().empty() && std::ranges::none_of(value.uses(), is_packed);
   }
 
-  /// The types that runtimes pad, gather and scatter.
+  /// The types that runtimes gather and scatter.
   static bool has_form(DataType type) {
     return type == DataType::kFloat || type == DataType::kFloat16 || type == DataType::kDouble ||
            type == DataType::kInt8 || type == DataType::kUint8 || type == DataType::kInt32 ||
            type == DataType::kInt64;
+  }
+
+  bool may_pad(DataType type) const {
+    return graph_.opset() >= kOpsetOfCastLike || type != DataType::kFloat16;
   }
 
   bool allows(StoreForm form) const { return options_.form == StoreForm::kAuto || options_.form == form; }
@@ -205,7 +209,7 @@ class Packer {
       consider({.form = StoreForm::kPalette,
                 .bytes = palette_bytes(contents.size(), *contents.symbols, contents.width)});
     }
-    if (allows(StoreForm::kBitmask)) {
+    if (allows(StoreForm::kBitmask) && may_pad(contents.type)) {
       const Values values = Values::of(nonzero_patterns(contents), contents.width);
       consider({.form = StoreForm::kBitmask,
                 .bytes = words_bytes(contents.size(), 2) + values.bytes(contents.width) + 2 * kConstantBytes +

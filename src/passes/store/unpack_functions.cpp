@@ -47,6 +47,15 @@ class Body {
     return add("CumSum", {list, axis});
   }
 
+  /// A list with a zero before it.
+  Value* after_zero(Value* list, std::int64_t opset) {
+    if (opset < kOpsetOfCastLike) {
+      return add("Pad", {list, add("Constant", {}, {{"value_ints", std::vector<std::int64_t>{1, 0}, {}}})});
+    }
+    Value* zero = add("Constant", {}, {{"value_floats", std::vector<float>{0}, {}}});
+    return add("Concat", {add("CastLike", {zero, list}), list}, {{"axis", std::int64_t{0}, {}}});
+  }
+
   std::shared_ptr<const Function> returning(Value* value) && {
     function_->body->add_output(value->name(), value, {});
     return std::move(function_);
@@ -78,8 +87,7 @@ std::shared_ptr<const Function> bitmask(std::int64_t opset) {
   Body body(kBitmask, {"words", "powers", "values", "shape"}, opset);
   Value* bits = body.add("Digits", {body.input(0), body.input(1), body.count(body.input(3))});
   Value* slots = body.add("Mul", {body.running_sum(bits), bits});
-  Value* zero_before = body.add("Constant", {}, {{"value_ints", std::vector<std::int64_t>{1, 0}, {}}});
-  Value* values = body.add("Gather", {body.add("Pad", {body.input(2), zero_before}), slots});
+  Value* values = body.add("Gather", {body.after_zero(body.input(2), opset), slots});
   Value* weight = body.add("Reshape", {values, body.input(3)});
   return std::move(body).returning(weight);
 }

@@ -28,6 +28,9 @@ inline constexpr std::string_view kStoreDomain = "compress.store";
 inline constexpr std::string_view kPalette = "Palette", kBitmask = "Bitmask", kSparse = "Sparse",
                                   kDequantize = "Dequantize";
 
+/// Since this opset Bitmask takes float16, which runtimes do not pad.
+inline constexpr std::int64_t kOpsetOfCastLike = 15;
+
 /// The functions, written for a version (13 or later) of ONNX's operator set.
 std::vector<std::shared_ptr<const Function>> unpack_functions(std::int64_t opset);
 

@@ -143,6 +143,12 @@ TEST(PackWeightsPass, DoesNotPackBeforeOpset13) {
   EXPECT_FALSE(run.outcome.notes.empty());
 }
 
+TEST(PackWeightsPass, PutsAZeroBeforeTheValuesInOldOpsetsToo) {
+  Model model = linear(weights(0.6, 6));
+  model.graph->set_opset("", 13);
+  EXPECT_EQ(run_pass(kPass, std::move(model)).outcome.rewrites, 1U);
+}
+
 TEST(PackWeightsPass, RaisesTheIrVersion) {
   Model model = linear(weights(0.9, 3));
   model.ir_version = 4;
