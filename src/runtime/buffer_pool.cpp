@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "runtime/huge_pages.h"
+
 namespace press {
 
 namespace {
@@ -70,6 +72,7 @@ std::byte* BufferPool::take(std::size_t wanted, std::size_t& size) {
     size = wanted;
     memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, wanted));
     if (memory == nullptr) return nullptr;
+    prefer_huge_pages(memory, wanted);
   }
   live_bytes_ += static_cast<std::int64_t>(size);
   peak_bytes_ = std::max(peak_bytes_, live_bytes_);

@@ -5,6 +5,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
+#include "runtime/huge_pages.h"
+
 namespace press::onednn {
 
 namespace {
@@ -140,9 +142,9 @@ DnnlType library_type(DataType type) {
   }
 }
 
-Arithmetic float_arithmetic(const Activation& activation, const dnnl::memory::desc* residual) {
+Arithmetic float_arithmetic(const Activation& activation, bool residual) {
   dnnl::post_ops operations;
-  if (residual != nullptr) operations.append_binary(dnnl::algorithm::binary_add, *residual);
+  if (residual) operations.append_sum(1.0F);
   append(operations, activation);
   return {DnnlType::f32, DnnlType::f32, DnnlType::f32, attributes_with(operations)};
 }
@@ -258,6 +260,7 @@ struct Packing {
     const Dims size = {static_cast<std::int64_t>(to.get_size())};
     PRESS_ASSIGN(Tensor packed, kept != nullptr ? Tensor::allocate(DataType::kUint8, size)
                                                 : context.allocate_scratch(DataType::kUint8, size));
+    prefer_huge_pages(packed.mutable_bytes().data(), packed.bytes().size());
     dnnl::memory source = over(from, weights);
     dnnl::memory target = over(to, packed.mutable_bytes().data());
     dnnl::reorder(*reorder).execute(stream, source, target);
@@ -381,12 +384,7 @@ Convolution::~Convolution() = default;
 
 Result<Convolution> Convolution::create(const ConvolutionSpec& spec) {
   return guarded("make this convolution", [&]() -> Result<Convolution> {
-    const dnnl::memory::desc target = activation(spec.target, DnnlType::f32, spec.layout);
-    auto impl =
-        std::make_unique<Impl>(spec, float_arithmetic(spec.activation, spec.residual ? &target : nullptr));
-    if (spec.residual) {
-      impl->arguments.insert({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, over(target, nullptr)});
-    }
+    auto impl = std::make_unique<Impl>(spec, float_arithmetic(spec.activation, spec.residual));
     const bool merged = spec.residual || spec.activation.kind != Activation::Kind::kNone;
     if (merged && impl->implementation.starts_with("ref")) {
       return Error(ErrorCode::kUnsupported, "oneDNN has only its slow reference for this convolution");
@@ -409,9 +407,6 @@ Status Convolution::run(KernelContext& context, const ConvolutionData& data, Pac
     impl_->set(DNNL_ARG_SRC, data.source);
     impl_->set(DNNL_ARG_DST, data.target);
     impl_->set_bias(data.bias, impl_->channels);
-    if (data.residual != nullptr) {
-      impl_->set(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, data.residual);
-    }
     return impl_->run(context, data.weights, kept);
   });
 }
@@ -442,7 +437,7 @@ MatrixProduct::~MatrixProduct() = default;
 
 Result<MatrixProduct> MatrixProduct::create(const MatrixProductSpec& spec) {
   return guarded("make this matrix product", [&]() -> Result<MatrixProduct> {
-    return MatrixProduct(std::make_unique<Impl>(spec, float_arithmetic(spec.activation, nullptr)));
+    return MatrixProduct(std::make_unique<Impl>(spec, float_arithmetic(spec.activation, false)));
   });
 }
 

@@ -83,19 +83,17 @@ struct ConvolutionSpec {
   Dims pads_begin;
   Dims pads_end;
   Layout layout = Layout::kPlain;
-  bool residual = false;  // a tensor like the target is added before the activation
+  bool residual = false;  // what stands in the target is added before the activation
   Activation activation;
 
   friend bool operator==(const ConvolutionSpec&, const ConvolutionSpec&) = default;
 };
 
-/// What a convolution works on: float32, or what its IntegerArithmetic says; null where the spec has no bias
-/// or residual.
+/// What a convolution works on: float32, or what its IntegerArithmetic says; null where the spec has no bias.
 struct ConvolutionData {
   const void* source = nullptr;
   const void* weights = nullptr;
   const void* bias = nullptr;
-  const void* residual = nullptr;
   void* target = nullptr;
 };
 

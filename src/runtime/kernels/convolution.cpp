@@ -49,38 +49,41 @@ class ConvolutionKernel final : public Float32Kernel {
       weights = &folded_weights_;
       bias = &folded_bias_;
     }
-    const bool last = layout_ == onednn::Layout::kChannelsLast;
     spec.bias = bias != nullptr;
-    PRESS_ASSIGN(
-        Tensor * target,
-        context.allocate_output(0, DataType::kFloat, last ? to_channels_last(spec.target) : spec.target));
-    if (target->size() == 0) return {};
+    const Dims dims = layout_ == onednn::Layout::kChannelsLast ? to_channels_last(spec.target) : spec.target;
     const Tensor* residual = nullptr;
     if (tail_.residual) {
-      PRESS_ASSIGN(residual, required(context, context.node().input_count(), DataType::kFloat));
+      PRESS_ASSIGN(residual, required(context, context.input_count() - 1, DataType::kFloat));
     }
     onednn::ConvolutionData data{source->data<float>().data(), weights->data<float>().data(),
-                                 bias != nullptr ? bias->data<float>().data() : nullptr, nullptr,
-                                 target->mutable_data<float>().data()};
-    if (source->size() == 0 || weights->size() == 0) {
-      fill(*target, bias, spec.target[1]);
-      return tail_.apply(*target, residual);
-    }
+                                 bias != nullptr ? bias->data<float>().data() : nullptr, nullptr};
     onednn::PackedWeights* kept = context.input_is_constant(1) ? &packed_ : nullptr;
-    if (tail_in_library_ && (residual == nullptr || residual->dims() == target->dims())) {
+    const bool sums = source->size() > 0 && weights->size() > 0 && element_count(dims).value() > 0;
+    if (sums && tail_in_library_ && tail_.any() && (residual == nullptr || residual->dims() == dims)) {
       onednn::ConvolutionSpec whole = spec;
       whole.residual = tail_.residual;
       whole.activation = tail_.activation;
       Result<onednn::Convolution*> convolution = primitives_.find(whole, onednn::Convolution::create);
       if (convolution.ok()) {
-        if (residual != nullptr) data.residual = residual->data<float>().data();
+        Tensor* target = nullptr;
+        if (residual != nullptr) {
+          PRESS_ASSIGN(target, context.continue_input(0, context.input_count() - 1));
+        } else {
+          PRESS_ASSIGN(target, context.allocate_output(0, DataType::kFloat, dims));
+        }
+        data.target = target->mutable_data<float>().data();
         return (*convolution)->run(context, data, kept);
       }
-      if (!tail_.any()) return std::move(convolution).error();
       tail_in_library_ = false;
     }
-    PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(spec, onednn::Convolution::create));
-    PRESS_TRY(convolution->run(context, data, kept));
+    PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, dims));
+    if (sums) {
+      data.target = target->mutable_data<float>().data();
+      PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(spec, onednn::Convolution::create));
+      PRESS_TRY(convolution->run(context, data, kept));
+    } else {
+      fill(*target, bias, spec.target[1]);
+    }
     return tail_.apply(*target, residual);
   }
 

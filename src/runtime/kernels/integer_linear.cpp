@@ -189,8 +189,7 @@ class IntegerConvolutionKernel final : public IntegerLinearKernel {
                    return onednn::Convolution::create_integer(wanted, arithmetic());
                  }));
     return convolution->run(
-        context, {input, linear_.weights.aligned_bytes(), bias(), nullptr, target->mutable_bytes().data()},
-        &packed_);
+        context, {input, linear_.weights.aligned_bytes(), bias(), target->mutable_bytes().data()}, &packed_);
   }
 
  private:
