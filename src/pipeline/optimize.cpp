@@ -107,9 +107,14 @@ class Run {
       fuse.until_stable = true;
       groups.push_back(std::move(fuse));
     }
-    if (recipe_.prune) groups.push_back(family_group("prune"));
+    if (recipe_.prune) groups.push_back({.passes = {prune_pass()}});
     if (recipe_.cluster) groups.push_back(family_group("cluster"));
     return groups;
+  }
+
+  const char* prune_pass() const {
+    return recipe_.prune_options.structure == PruneStructure::kChannels ? "prune_channels"
+                                                                        : "prune_magnitude";
   }
 
   /// Small networks may spend more bytes on nodes than they save on weights: then they stay as they are.

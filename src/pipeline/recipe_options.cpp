@@ -109,6 +109,8 @@ Status set_channels(Recipe& recipe, const OptionValue& value) {
 
 constexpr std::array<std::pair<std::string_view, bool>, 2> kPruneMethods{
     {{"magnitude", true}, {"none", false}}};
+constexpr std::array<std::pair<std::string_view, PruneStructure>, 2> kPruneStructures{
+    {{"weights", PruneStructure::kWeights}, {"channels", PruneStructure::kChannels}}};
 constexpr std::array<std::pair<std::string_view, PruneScope>, 2> kPruneScopes{
     {{"global", PruneScope::kGlobal}, {"local", PruneScope::kLocal}}};
 constexpr std::array<std::pair<std::string_view, Recover>, 4> kRecoveries{
@@ -186,6 +188,12 @@ constexpr RecipeOption kOptions[] = {
     {"prune.scope", "--scope", OptionKind::kText, "SCOPE", "global",
      "one threshold for the whole network (global) or one a layer (local)",
      PRESS_SET(prune_options.scope, choice(value, kPruneScopes))},
+    {"prune.structure", "--structure", OptionKind::kText, "NAME", "weights",
+     "what is pruned: weights (they become zero) or channels (tensors shrink)",
+     PRESS_SET(prune_options.structure, choice(value, kPruneStructures))},
+    {"prune.round-to", "--round-to", OptionKind::kInteger, "N", "1",
+     "channels only: layers keep a multiple of N",
+     PRESS_SET(prune_options.round_to, integer_from(value, 1, 1 << 16))},
     {"prune.biases", "--prune-biases", OptionKind::kSwitch, "", "false", "prune biases as well",
      PRESS_STORE(prune_options.biases, bool)},
     {"prune.include", "", OptionKind::kTexts, "", "all", "regular expressions of node names to prune",

@@ -32,8 +32,13 @@ struct FoldOptions {
 
 enum class PruneScope { kLocal, kGlobal };
 
+/// What is taken away: single weights, which become zero, or whole output channels, which go.
+enum class PruneStructure { kWeights, kChannels };
+
 struct PruneOptions {
-  double sparsity = 0.5;  // share of the weights that become zero, 0 to 1
+  double sparsity = 0.5;  // share of the weights that become zero, or of the channels that go; 0 to 1
+  PruneStructure structure = PruneStructure::kWeights;
+  std::int64_t round_to = 1;  // kChannels: a layer keeps a multiple of this many channels
   PruneScope scope = PruneScope::kGlobal;
   bool biases = false;
   NodeSelection nodes;
