@@ -328,4 +328,33 @@ Status det(ShapeContext& context) {
   return {};
 }
 
+/// NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss (whose second output is the log-probabilities).
+Status loss(ShapeContext& context) {
+  const Shape* target = shape_of(context, 1);
+  const bool single = context.node().string_attribute("reduction", "mean") != "none";
+  set(context, 0, type_of(context, 0),
+      single              ? std::optional(Shape{})
+      : target != nullptr ? std::optional(*target)
+                          : std::nullopt);
+  const Shape* scores = shape_of(context, 0);
+  set(context, 1, type_of(context, 0), scores != nullptr ? std::optional(*scores) : std::nullopt);
+  return {};
+}
+
+/// TfIdfVectorizer: a column for each entry of ngram_indexes.
+Status tf_idf_vectorizer(ShapeContext& context) {
+  set(context, 0, DataType::kFloat, std::nullopt);
+  const Shape* input = shape_of(context, 0);
+  if (input == nullptr) return {};
+  if (input->empty() || input->size() > 2)
+    return reject("the input has shape {}, expected 1 or 2 dims", to_string(*input));
+  Shape output = *input;
+  std::int64_t width = 0;
+  for (const std::int64_t column : context.node().ints_attribute("ngram_indexes"))
+    width = std::max(width, column < (1 << 24) ? column + 1 : 0);
+  output.back() = width;
+  set(context, 0, DataType::kFloat, std::move(output));
+  return {};
+}
+
 }  // namespace press::shape_rules

@@ -466,7 +466,12 @@ Status tile(ShapeContext& context) {
   return {};
 }
 
-Status depth_to_space(ShapeContext& context) {
+namespace {
+
+/// DepthToSpace and SpaceToDepth: `channels` and `extent` tell what becomes of a channel count and of a
+/// spatial extent with blocks of the size they are given.
+template <typename Channels, typename Extent>
+Status rearranged_blocks(ShapeContext& context, const Channels& channels, const Extent& extent) {
   set(context, 0, type_of(context, 0), std::nullopt);
   const Shape* input = shape_of(context, 0);
   const std::int64_t block = context.node().int_attribute("blocksize", 0);
@@ -474,42 +479,30 @@ Status depth_to_space(ShapeContext& context) {
   if (input == nullptr) return {};
   if (input->size() != 4) return reject("the input has shape {}, expected 4 dims", to_string(*input));
   Shape output{(*input)[0], Dim(), Dim(), Dim()};
-  if ((*input)[1].known()) {
-    if ((*input)[1].value() % (block * block) != 0) {
-      return reject("{} channels do not divide into blocks of {}", (*input)[1].value(), block * block);
-    }
-    output[1] = (*input)[1].value() / (block * block);
-  }
-  for (std::size_t i : {2, 3}) {
+  for (std::size_t i : {1, 2, 3}) {
     if (!(*input)[i].known()) continue;
-    PRESS_ASSIGN(const std::int64_t extent, checked_multiply((*input)[i].value(), block));
-    output[i] = extent;
+    const std::int64_t value = (*input)[i].value();
+    Result<std::int64_t> made = i == 1 ? channels(value, block * block) : extent(value, block);
+    if (!made.ok()) return reject("{}: {}", i == 1 ? "channels" : "spatial dims", made.error().message());
+    output[i] = *made;
   }
   set(context, 0, type_of(context, 0), std::move(output));
   return {};
 }
 
+Result<std::int64_t> divided(std::int64_t extent, std::int64_t parts) {
+  if (extent % parts != 0) return reject("{} do not divide into blocks of {}", extent, parts);
+  return extent / parts;
+}
+
+}  // namespace
+
+Status depth_to_space(ShapeContext& context) {
+  return rearranged_blocks(context, divided, checked_multiply);
+}
+
 Status space_to_depth(ShapeContext& context) {
-  set(context, 0, type_of(context, 0), std::nullopt);
-  const Shape* input = shape_of(context, 0);
-  const std::int64_t block = context.node().int_attribute("blocksize", 0);
-  if (block < 1 || block > (1 << 15)) return reject("attribute blocksize is {}", block);
-  if (input == nullptr) return {};
-  if (input->size() != 4) return reject("the input has shape {}, expected 4 dims", to_string(*input));
-  Shape output{(*input)[0], Dim(), Dim(), Dim()};
-  if ((*input)[1].known()) {
-    PRESS_ASSIGN(const std::int64_t channels, checked_multiply((*input)[1].value(), block * block));
-    output[1] = channels;
-  }
-  for (std::size_t i : {2, 3}) {
-    if (!(*input)[i].known()) continue;
-    if ((*input)[i].value() % block != 0) {
-      return reject("axis {} of {} does not divide into blocks of {}", i, to_string(*input), block);
-    }
-    output[i] = (*input)[i].value() / block;
-  }
-  set(context, 0, type_of(context, 0), std::move(output));
-  return {};
+  return rearranged_blocks(context, checked_multiply, divided);
 }
 
 Status resize(ShapeContext& context) {

@@ -125,6 +125,7 @@ Status batch_normalization(ShapeContext& context) {
   const Shape* input = shape_of(context, 0);
   const Dim channels = input == nullptr ? Dim() : input->size() > 1 ? (*input)[1] : Dim(1);
   if (input != nullptr && input->empty()) return reject("the input is a scalar");
+  if (context.opset() < 9 && context.node().int_attribute("spatial", 1) == 0) return {};  // one an activation
   constexpr std::array names = {"", "scale", "bias", "mean", "variance"};
   for (std::size_t i = 1; i < names.size(); ++i) PRESS_TRY(check_channels(context, i, channels, names[i]));
   for (std::size_t i = 1; i < context.output_count(); ++i)

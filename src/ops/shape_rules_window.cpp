@@ -158,49 +158,4 @@ Status global_pool(ShapeContext& context) {
   return {};
 }
 
-Status max_unpool(ShapeContext& context) {
-  set(context, 0, type_of(context, 0), std::nullopt);
-  if (const auto sizes = integers_of(context, 2)) {
-    set(context, 0, type_of(context, 0), Shape(sizes->begin(), sizes->end()));
-    return {};
-  }
-  PRESS_ASSIGN(const Window window, read_window(context.node(), std::nullopt));
-  const Shape* input = shape_of(context, 0);
-  if (input == nullptr || context.node().input(2) != nullptr) return {};
-  PRESS_TRY(check_rank(*input, window.rank(), "the input"));
-  Shape output{(*input)[0], (*input)[1]};
-  for (std::size_t i = 0; i < window.rank(); ++i) {
-    output.emplace_back();
-    if (!(*input)[i + 2].known()) continue;
-    PRESS_ASSIGN(const std::int64_t covered,
-                 checked_multiply((*input)[i + 2].value() - 1, window.strides[i]));
-    output.back() = covered + window.kernel[i] - window.pads_begin[i] - window.pads_end[i];
-  }
-  set(context, 0, type_of(context, 0), std::move(output));
-  return {};
-}
-
-Status roi_align(ShapeContext& context) {
-  const Shape* input = shape_of(context, 0);
-  const Shape* regions = shape_of(context, 1);
-  const Dim channels = input != nullptr && input->size() == 4 ? (*input)[1] : Dim();
-  const Dim count = regions != nullptr && !regions->empty() ? (*regions)[0] : Dim();
-  set(context, 0, type_of(context, 0),
-      Shape{count, channels, context.node().int_attribute("output_height", 1),
-            context.node().int_attribute("output_width", 1)});
-  return {};
-}
-
-Status grid_sample(ShapeContext& context) {
-  const Shape* input = shape_of(context, 0);
-  const Shape* grid = shape_of(context, 1);
-  std::optional<Shape> output;
-  if (input != nullptr && grid != nullptr && input->size() == grid->size() && input->size() >= 3) {
-    output = Shape{(*input)[0], (*input)[1]};
-    output->insert(output->end(), grid->begin() + 1, grid->end() - 1);
-  }
-  set(context, 0, type_of(context, 0), std::move(output));
-  return {};
-}
-
 }  // namespace press::shape_rules

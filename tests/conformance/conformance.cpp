@@ -19,7 +19,9 @@
 #include <vector>
 
 #include "press/onnx/model_io.h"
+#include "press/ops/operator.h"
 #include "press/runtime/session.h"
+#include "runtime/narrow.h"
 
 namespace {
 
@@ -43,12 +45,31 @@ const std::map<std::string, std::string>& exceptions() {
       "saturates)";
   static const std::string kOverhang =
       "counts what ceil_mode adds behind the padding (mended by onnx 1.20; ONNX Runtime does not count it)";
+  static const std::string kCap =
+      "adds the mask before the scores are capped, or counts the stages of the scores that way (mended after "
+      "onnx 1.20; ONNX Runtime caps first)";
+  static const std::string kFourBits = "saturates to 4 bits; later versions of onnx keep the low bits";
   static const std::map<std::string, std::string> known = {
+      {"test_attention_3d_with_past_and_present_qk_matmul_bias", kCap},
+      {"test_attention_3d_with_past_and_present_qk_matmul_softcap", kCap},
+      {"test_attention_4d_with_past_and_present_qk_matmul_bias", kCap},
+      {"test_attention_4d_with_past_and_present_qk_matmul_bias_3d_mask", kCap},
+      {"test_attention_4d_with_past_and_present_qk_matmul_bias_3d_mask_causal", kCap},
+      {"test_attention_4d_with_past_and_present_qk_matmul_bias_4d_mask", kCap},
+      {"test_attention_4d_with_past_and_present_qk_matmul_bias_4d_mask_causal", kCap},
+      {"test_attention_4d_with_qk_matmul_bias", kCap},
+      {"test_attention_4d_with_qk_matmul_softcap", kCap},
       {"test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True", kOverhang},
+      {"test_cast_FLOAT16_to_INT4", kFourBits},
+      {"test_cast_FLOAT16_to_UINT4", kFourBits},
+      {"test_cast_FLOAT_to_INT4", kFourBits},
+      {"test_cast_FLOAT_to_UINT4", kFourBits},
       {"test_castlike_BFLOAT16_to_FLOAT", kLike},
       {"test_castlike_BFLOAT16_to_FLOAT_expanded", kLike},
       {"test_castlike_FLOAT_to_BFLOAT16", kLike},
       {"test_castlike_FLOAT_to_BFLOAT16_expanded", kLike},
+      {"test_l2normalization_axis_0",
+       "divides 0 by 0 for a row of zeros; ONNX Runtime keeps zeros, as we do"},
       {"test_qlinearmatmul_2D_int8_float16", kWraps},
       {"test_qlinearmatmul_2D_int8_float32", kWraps},
       {"test_qlinearmatmul_3D_int8_float16", kWraps},
@@ -119,6 +140,14 @@ std::string difference(const Tensor& found, const Tensor& expected) {
     return fmt::format("expected {} {}, found {} {}", name(expected.type()),
                        press::to_string(expected.dims()), name(found.type()), press::to_string(found.dims()));
   }
+  if (is_small_float(expected.type())) {  // NaN has several codes
+    const std::vector<std::uint8_t> a = press::unpacked(found), b = press::unpacked(expected);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const float x = press::decode(found.type(), a[i]), y = press::decode(found.type(), b[i]);
+      if (a[i] != b[i] && !(std::isnan(x) && std::isnan(y))) return "the elements differ";
+    }
+    return "";
+  }
   if (!is_floating_point(expected.type())) return found == expected ? "" : "the elements differ";
   const double relative = expected.type() == DataType::kFloat16    ? 2e-3
                           : expected.type() == DataType::kBFloat16 ? 1e-2
@@ -140,6 +169,28 @@ Tensor as_declared(Tensor tensor, const Type& type) {
   if (type.element != DataType::kBFloat16 || tensor.type() != DataType::kUint16) return tensor;
   auto owner = std::make_shared<Tensor>(tensor);
   return *Tensor::from_bytes(DataType::kBFloat16, tensor.dims(), owner->bytes(), owner);
+}
+
+/// "" where what shape inference says of the outputs is true of them.
+std::string misjudged(const Graph& graph, const std::vector<Tensor>& outputs) {
+  const Result<press::ShapeTable> facts = press::infer_shapes(graph);
+  if (!facts.ok()) return "shape inference: " + facts.error().message();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto found = facts->find(graph.outputs()[i].value);
+    if (found == facts->end() || !found->second.type.is_tensor()) continue;
+    const Type& type = found->second.type;
+    bool right = type.element == DataType::kUndefined || type.element == outputs[i].type();
+    if (type.shape) {
+      right = right && type.shape->size() == outputs[i].rank();
+      for (std::size_t k = 0; right && k < type.shape->size(); ++k)
+        right = !(*type.shape)[k].known() || (*type.shape)[k].value() == outputs[i].dims()[k];
+    }
+    if (!right) {
+      return fmt::format("output {} is inferred as {}, but is {} {}", i, to_string(type),
+                         name(outputs[i].type()), press::to_string(outputs[i].dims()));
+    }
+  }
+  return "";
 }
 
 /// Runs one set of inputs; "" where all outputs are as expected.
@@ -164,7 +215,7 @@ std::string run_set(press::Session& session, const Graph& graph, const fs::path&
         difference((*outputs)[i], as_declared(std::move(*expected), graph.outputs()[i].type));
     if (!differs.empty()) return fmt::format("output {}: {}", i, differs);
   }
-  return "";
+  return misjudged(graph, *outputs);
 }
 
 enum class Outcome { kPassed, kOutOfScope, kFailed };
@@ -190,9 +241,6 @@ CaseResult run_case(const fs::path& folder, const press::SessionOptions& options
   if (const auto known = exceptions().find(folder.filename()); known != exceptions().end())
     return {Outcome::kOutOfScope, known->second};
   std::string scope = out_of_scope(graph);
-  for (const char* limit : {"cannot execute", "cannot be executed", "Scan of opset 8"}) {
-    if (scope.empty() && failure.find(limit) != std::string::npos) scope = failure;
-  }
   return scope.empty() ? CaseResult{Outcome::kFailed, failure}
                        : CaseResult{Outcome::kOutOfScope, std::move(scope)};
 }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,8 +40,39 @@ inline std::string failure(const Graph& graph, const std::vector<Tensor>& inputs
   return outputs.ok() ? "" : outputs.error().message();
 }
 
+/// A graph "(inputs) => (outputs) { nodes }" of one version of ONNX's operators, run once on `inputs`.
+inline std::vector<Tensor> run_operators(int opset, std::string_view graph, const std::vector<Tensor>& inputs,
+                                         const SessionOptions& options = {}) {
+  const Model model = parsed("<ir_version: 8, opset_import: [\"\" : " + std::to_string(opset) +
+                             ", \"com.microsoft\" : 1]> g " + std::string(graph));
+  return run_graph(*model.graph, inputs, options);
+}
+
 inline Tensor floats(Dims dims, const std::vector<float>& values) {
   return Tensor::of<float>(std::move(dims), values);
+}
+
+inline Tensor int64s(Dims dims, const std::vector<std::int64_t>& values) {
+  return Tensor::of<std::int64_t>(std::move(dims), values);
+}
+
+/// 0, 1, 2, …
+inline Tensor counted(Dims dims) {
+  Tensor tensor = std::move(Tensor::allocate(DataType::kFloat, std::move(dims))).value();
+  float next = 0;
+  for (float& value : tensor.mutable_data<float>()) value = next++;
+  return tensor;
+}
+
+/// Float32 of these dims and, within 1e-5 of the largest one, these values.
+inline void expect_floats(const Tensor& found, const Dims& dims, const std::vector<float>& expected) {
+  ASSERT_EQ(found.type(), DataType::kFloat);
+  EXPECT_EQ(found.dims(), dims);
+  ASSERT_EQ(found.size(), static_cast<std::int64_t>(expected.size()));
+  float largest = 1e-30F;
+  for (const float value : expected) largest = std::max(largest, std::abs(value));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(found.data<float>()[i], expected[i], 1e-5F * largest) << "element " << i;
 }
 
 /// Repeatable values between -1 and 1.

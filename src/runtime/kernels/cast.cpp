@@ -1,4 +1,5 @@
-// Cast and CastLike between all types of whole bytes, and between numbers and text.
+// Cast and CastLike between all types of numbers, and between numbers and text.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -6,6 +7,7 @@
 
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/support.h"
+#include "runtime/narrow.h"
 
 namespace press::kernels {
 namespace {
@@ -93,11 +95,53 @@ Status to_strings(KernelContext& context, const Tensor& input) {
   return {};
 }
 
+bool is_narrow(DataType type) {
+  return is_small_float(type) || is_packed_integer(type);
+}
+
+/// From an integer of 2 or 4 bits or a small float: by way of float32, which holds them all.
+Status from_narrow(KernelContext& context, const Tensor& input, DataType to) {
+  std::vector<float> values(static_cast<std::size_t>(input.size()));
+  std::ranges::transform(unpacked(input), values.begin(),
+                         [&](std::uint8_t code) { return decode(input.type(), code); });
+  return dispatch_all(context, to, [&]<typename To>() -> Status {
+    PRESS_ASSIGN(Tensor * output, context.allocate_output(0, to, input.dims()));
+    std::ranges::transform(values, output->mutable_data<To>().begin(), converted<To, float>);
+    return {};
+  });
+}
+
+/// To an integer of 2 or 4 bits, which keeps the low bits of the whole number, or to a small float.
+Status to_narrow(KernelContext& context, const Tensor& input, DataType to) {
+  const std::string rounding = context.node().string_attribute("round_mode", "up");
+  const SmallFloatRounding how{.saturate = context.node().int_attribute("saturate", 1) != 0,
+                               .rounding = rounding};
+  std::vector<std::uint8_t> codes(static_cast<std::size_t>(input.size()));
+  const auto code_of = [&]<typename From>(From value) {
+    return is_small_float(to) ? encode(to, converted<float>(value), how)
+                              : static_cast<std::uint8_t>(converted<std::int32_t>(value));
+  };
+  if (is_narrow(input.type())) {
+    std::ranges::transform(unpacked(input), codes.begin(),
+                           [&](std::uint8_t code) { return code_of(decode(input.type(), code)); });
+  } else {
+    PRESS_TRY(dispatch_all(context, input.type(), [&]<typename From>() -> Status {
+      std::ranges::transform(input.data<From>(), codes.begin(), code_of);
+      return {};
+    }));
+  }
+  PRESS_ASSIGN(Tensor * output, context.allocate_output(0, to, input.dims()));
+  pack(codes, *output);
+  return {};
+}
+
 Status cast_to(KernelContext& context, const Tensor& input, DataType to) {
   if (input.type() == to) {
     context.set_output(0, input);
     return {};
   }
+  if (is_narrow(to)) return to_narrow(context, input, to);
+  if (is_narrow(input.type())) return from_narrow(context, input, to);
   if (to == DataType::kString) return to_strings(context, input);
   if (input.type() == DataType::kString) return from_strings(context, input, to);
   return dispatch_all(context, input.type(), [&]<typename From>() -> Status {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "ops/shapes.h"
 #include "runtime/kernels/kernels.h"
@@ -135,53 +136,108 @@ Status loop(KernelContext& context) {
   return {};
 }
 
-Status scan(KernelContext& context) {
-  if (context.opset() < 9)
-    return Error(ErrorCode::kUnsupported, "Scan of opset 8, which has a batch axis of its own");
-  PRESS_ASSIGN(const Graph* body, subgraph(context, "body"));
-  const std::int64_t scanned = context.node().int_attribute("num_scan_inputs", 0);
-  if (scanned < 1 || static_cast<std::size_t>(scanned) > context.input_count()) {
-    return reject("attribute num_scan_inputs is {}", scanned);
-  }
-  const std::size_t states = context.input_count() - static_cast<std::size_t>(scanned);
-  const std::size_t outputs = context.node().output_count();
-  if (outputs < states) return reject("{} states, but {} outputs", states, outputs);
-  const auto entry = [&](const char* attribute, std::size_t index) {
-    const std::vector<std::int64_t> list = context.node().ints_attribute(attribute);
-    return index < list.size() ? list[index] : 0;
-  };
-  std::vector<Tensor> inputs;
+namespace {
+
+/// How Scan walks its inputs and stacks its outputs; entries that lists do not have are 0.
+struct ScanPlan {
+  const Graph* body = nullptr;
+  std::size_t states = 0, outputs = 0;
+  std::vector<std::int64_t> input_axes, input_directions, output_axes, output_directions;
+};
+
+std::int64_t entry(const std::vector<std::int64_t>& list, std::size_t index) {
+  return index < list.size() ? list[index] : 0;
+}
+
+/// Runs the body over the scan inputs; returns the last states, then the stacked scan outputs.
+Result<std::vector<Tensor>> scan_over(KernelContext& context, const ScanPlan& plan,
+                                      const std::vector<Tensor>& given) {
+  std::vector<Tensor> inputs = given;
   std::vector<std::size_t> axes;
   std::optional<std::int64_t> length;
-  for (std::size_t i = 0; i < context.input_count(); ++i) {
-    PRESS_ASSIGN(const Tensor* input, required(context, i));
-    inputs.push_back(*input);
-    if (i < states) continue;
-    PRESS_ASSIGN(const std::size_t axis, normalize_axis(entry("scan_input_axes", i - states), input->rank()));
+  for (std::size_t i = plan.states; i < given.size(); ++i) {
+    PRESS_ASSIGN(const std::size_t axis,
+                 normalize_axis(entry(plan.input_axes, i - plan.states), given[i].rank()));
     axes.push_back(axis);
-    if (length && *length != input->dims()[axis]) return reject("the scan inputs are of different lengths");
-    length = input->dims()[axis];
+    if (length && *length != given[i].dims()[axis]) return reject("the scan inputs are of different lengths");
+    length = given[i].dims()[axis];
   }
-  std::vector<std::vector<Tensor>> scans(outputs - states);
-  for (std::int64_t t = 0; t < *length; ++t) {
-    for (std::size_t i = states; i < inputs.size(); ++i) {
-      const bool backwards = entry("scan_input_directions", i - states) != 0;
+  std::vector<std::vector<Tensor>> scans(plan.outputs - plan.states);
+  for (std::int64_t t = 0; t < length.value_or(0); ++t) {
+    for (std::size_t i = plan.states; i < given.size(); ++i) {
+      const bool backwards = entry(plan.input_directions, i - plan.states) != 0;
       PRESS_ASSIGN(inputs[i],
-                   slice_of(context, *context.input(i), axes[i - states], backwards ? *length - 1 - t : t));
+                   slice_of(context, given[i], axes[i - plan.states], backwards ? *length - 1 - t : t));
     }
-    PRESS_ASSIGN(std::vector<Tensor> results, context.run_subgraph(*body, inputs));
-    PRESS_TRY(check_outputs(results, outputs));
-    for (std::size_t k = 0; k < states; ++k) inputs[k] = std::move(results[k]);
-    for (std::size_t k = 0; k < scans.size(); ++k) scans[k].push_back(std::move(results[states + k]));
+    PRESS_ASSIGN(std::vector<Tensor> results, context.run_subgraph(*plan.body, inputs));
+    PRESS_TRY(check_outputs(results, plan.outputs));
+    for (std::size_t k = 0; k < plan.states; ++k) inputs[k] = std::move(results[k]);
+    for (std::size_t k = 0; k < scans.size(); ++k) scans[k].push_back(std::move(results[plan.states + k]));
   }
-  for (std::size_t k = 0; k < states; ++k) context.set_output(k, inputs[k]);
+  std::vector<Tensor> outputs(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(plan.states));
   for (std::size_t k = 0; k < scans.size(); ++k) {
-    const std::size_t slot = states + k;
-    PRESS_ASSIGN(Tensor whole, scans[k].empty() ? empty_stack(body->outputs()[slot].type)
-                                                : stacked(context, scans[k], entry("scan_output_axes", k),
-                                                          entry("scan_output_directions", k) != 0));
-    context.set_output(slot, std::move(whole));
+    PRESS_ASSIGN(Tensor whole, scans[k].empty() ? empty_stack(plan.body->outputs()[plan.states + k].type)
+                                                : stacked(context, scans[k], entry(plan.output_axes, k),
+                                                          entry(plan.output_directions, k) != 0));
+    outputs.push_back(std::move(whole));
   }
+  return outputs;
+}
+
+/// Scan of opset 8, whose inputs (behind the lengths of the sequences) and outputs have a batch axis first:
+/// one scan for each batch entry.
+Result<std::vector<Tensor>> scan_batch(KernelContext& context, const ScanPlan& plan,
+                                       const std::vector<Tensor>& given) {
+  std::vector<std::vector<Tensor>> made(plan.outputs);
+  const std::int64_t batch = given[0].rank() > 0 ? given[0].dims()[0] : 0;
+  for (const Tensor& tensor : given) {
+    if (tensor.rank() == 0 || tensor.dims()[0] != batch || batch == 0)
+      return reject("the inputs do not have a batch axis of one extent");
+  }
+  for (std::int64_t b = 0; b < batch; ++b) {
+    std::vector<Tensor> inputs;
+    for (const Tensor& tensor : given) {
+      PRESS_ASSIGN(Tensor slice, slice_of(context, tensor, 0, b));
+      inputs.push_back(std::move(slice));
+    }
+    PRESS_ASSIGN(std::vector<Tensor> outputs, scan_over(context, plan, inputs));
+    for (std::size_t k = 0; k < outputs.size(); ++k) made[k].push_back(std::move(outputs[k]));
+  }
+  std::vector<Tensor> result;
+  for (const std::vector<Tensor>& slices : made) {
+    PRESS_ASSIGN(Tensor whole, stacked(context, slices, 0, false));
+    result.push_back(std::move(whole));
+  }
+  return result;
+}
+
+}  // namespace
+
+Status scan(KernelContext& context) {
+  const Node& node = context.node();
+  ScanPlan plan;
+  PRESS_ASSIGN(plan.body, subgraph(context, "body"));
+  const bool batched = context.opset() < 9;
+  if (batched && context.input(0) != nullptr)
+    return Error(ErrorCode::kUnsupported, "Scan over sequences of different lengths cannot be executed");
+  std::vector<Tensor> given;
+  for (std::size_t i = batched ? 1 : 0; i < context.input_count(); ++i) {
+    PRESS_ASSIGN(const Tensor* input, required(context, i));
+    given.push_back(*input);
+  }
+  const std::int64_t scanned = node.int_attribute("num_scan_inputs", 0);
+  if (scanned < 1 || static_cast<std::size_t>(scanned) > given.size())
+    return reject("attribute num_scan_inputs is {}", scanned);
+  plan.states = given.size() - static_cast<std::size_t>(scanned);
+  plan.outputs = node.output_count();
+  if (plan.outputs < plan.states) return reject("{} states, but {} outputs", plan.states, plan.outputs);
+  plan.input_axes = node.ints_attribute("scan_input_axes");
+  plan.input_directions = node.ints_attribute(batched ? "directions" : "scan_input_directions");
+  plan.output_axes = node.ints_attribute("scan_output_axes");
+  plan.output_directions = node.ints_attribute("scan_output_directions");
+  PRESS_ASSIGN(std::vector<Tensor> outputs,
+               batched ? scan_batch(context, plan, given) : scan_over(context, plan, given));
+  for (std::size_t k = 0; k < outputs.size(); ++k) context.set_output(k, std::move(outputs[k]));
   return {};
 }
 

@@ -236,4 +236,46 @@ Status scatter_nd(KernelContext& context) {
   });
 }
 
+/// Writes a sequence into a cache [batch, …, positions, …], for each batch entry from its own position on.
+Status tensor_scatter(KernelContext& context) {
+  const Node& node = context.node();
+  PRESS_ASSIGN(const Tensor* cache, required(context, 0));
+  PRESS_ASSIGN(const Tensor* update, required(context, 1));
+  PRESS_TRY(same_type(*cache, *update));
+  PRESS_ASSIGN(const std::size_t axis, normalize_axis(node.int_attribute("axis", -2), cache->rank()));
+  const std::string mode = node.string_attribute("mode", "linear");
+  if (mode != "linear" && mode != "circular")
+    return reject("attribute mode is '{}', expected linear or circular", mode);
+  Dims expected = cache->dims();
+  const std::int64_t positions = expected[axis];
+  const std::int64_t length = update->rank() == cache->rank() ? update->dims()[axis] : 0;
+  expected[axis] = length;
+  if (axis == 0 || update->dims() != expected || length > positions)
+    return reject("the update {} does not fit the cache {} along axis {}", to_string(update->dims()),
+                  to_string(cache->dims()), axis);
+  std::vector<std::int64_t> starts(static_cast<std::size_t>(cache->dims()[0]), 0);
+  if (const Tensor* given = context.input(2); given != nullptr) {
+    PRESS_ASSIGN(starts, integers(*given));
+  }
+  if (static_cast<std::int64_t>(starts.size()) != cache->dims()[0])
+    return reject("{} positions for a batch of {}", starts.size(), cache->dims()[0]);
+  for (const std::int64_t start : starts) {
+    if (start < 0 || start >= std::max<std::int64_t>(positions, 1) ||
+        (mode == "linear" && start > positions - length))
+      return reject("position {} does not fit a sequence of {} into {}", start, length, positions);
+  }
+  PRESS_ASSIGN(const std::size_t width, element_width(context, cache->type()));
+  PRESS_ASSIGN(Tensor * output, copied(context, *cache));
+  const std::int64_t outer = span_count(expected, 0, axis), per_batch = span_count(expected, 1, axis);
+  const std::size_t row = width * static_cast<std::size_t>(span_count(expected, axis + 1, expected.size()));
+  std::byte* to = output->mutable_bytes().data();
+  const std::byte* from = update->aligned_bytes();
+  for (std::int64_t i = 0; i < outer; ++i) {
+    const std::int64_t start = starts[static_cast<std::size_t>(i / per_batch)];
+    for (std::int64_t k = 0; k < length; ++k, from += row)
+      std::memcpy(to + static_cast<std::size_t>(i * positions + (start + k) % positions) * row, from, row);
+  }
+  return {};
+}
+
 }  // namespace press::kernels

@@ -26,6 +26,10 @@ Function lp_pool, global_max_pool, global_lp_pool;
 Function batch_normalization, instance_normalization, layer_normalization, lrn, lp_normalization,
     mean_variance_normalization;
 
+// row_normalization.cpp
+Function rms_normalization, group_normalization, skip_layer_normalization, skip_rms_normalization,
+    embed_layer_normalization;
+
 // softmax.cpp
 Function softmax, log_softmax, hardmax;
 
@@ -58,7 +62,7 @@ Function identity, dropout, reshape, flatten, squeeze, unsqueeze, transpose, con
     tile, depth_to_space, space_to_depth, crop, reverse_sequence;
 
 // pad.cpp
-Function pad;
+Function pad, center_crop_pad;
 
 // generate.cpp
 Function shape, size, constant, constant_of_shape, range, eye_like, one_hot;
@@ -68,13 +72,40 @@ Function reduce_sum, reduce_mean, reduce_l1, reduce_l2, reduce_sum_square, reduc
     reduce_max, reduce_min, reduce_log_sum_exp, arg_max, arg_min;
 
 // index.cpp
-Function gather, gather_elements, gather_nd, scatter_elements, scatter_nd;
+Function gather, gather_elements, gather_nd, scatter_elements, scatter_nd, tensor_scatter;
 
 // select.cpp
 Function top_k, non_zero, compress, cum_sum, trilu, non_max_suppression;
 
 // resize.cpp
 Function resize;
+
+// sampling.cpp
+Function grid_sample, affine_grid, roi_align;
+
+// unfold.cpp
+Function col2im, max_unpool;
+
+// deform_conv.cpp
+Function deform_conv;
+
+// attention.cpp
+Function attention, rotary_embedding;
+
+// losses.cpp
+Function negative_log_likelihood_loss, softmax_cross_entropy_loss;
+
+// algebra.cpp
+Function einsum, det;
+
+// signal.cpp
+Function dft, stft, hann_window, hamming_window, blackman_window, mel_weight_matrix;
+
+// unique.cpp
+Function unique;
+
+// tf_idf.cpp
+Function tf_idf_vectorizer;
 
 // control.cpp
 Function if_, loop, scan;

@@ -1,5 +1,6 @@
 // Normalizations, computed in float32 (sums in double).
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ops/shapes.h"
@@ -51,33 +52,76 @@ Result<Planes> planes_of(const Tensor& source, std::size_t least_rank) {
 
 }  // namespace
 
-/// y = scale · (x - mean) / sqrt(variance + epsilon) + bias, with statistics from training.
+namespace {
+
+/// Means and variances of each channel over batch and places.
+void channel_moments(const float* values, const Planes& planes, std::vector<float>& means,
+                     std::vector<float>& variances) {
+  const auto count = static_cast<double>(std::max<std::int64_t>(planes.batch * planes.plane, 1));
+  for (std::int64_t c = 0; c < planes.channels; ++c) {
+    const auto each = [&](const auto& body) {
+      for (std::int64_t n = 0; n < planes.batch; ++n) {
+        const float* x = values + (n * planes.channels + c) * planes.plane;
+        for (std::int64_t i = 0; i < planes.plane; ++i) body(x[i]);
+      }
+    };
+    double mean = 0, squares = 0;
+    each([&](float x) { mean += x / count; });
+    each([&](float x) { squares += (x - mean) * (x - mean) / count; });
+    means[static_cast<std::size_t>(c)] = static_cast<float>(mean);
+    variances[static_cast<std::size_t>(c)] = static_cast<float>(squares);
+  }
+}
+
+}  // namespace
+
+/// y = scale · (x - mean) / sqrt(variance + epsilon) + bias, with statistics from training; in training mode
+/// with those of the batch, which update the running ones.
 Status batch_normalization(KernelContext& context) {
   const Node& node = context.node();
   PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
-  PRESS_ASSIGN(const Planes planes, planes_of(*source, 1));
-  if (node.int_attribute("training_mode", 0) != 0 || context.wants_output(1)) {
-    return Error(ErrorCode::kUnsupported, "batch normalization in training mode cannot be executed");
-  }
-  if (context.opset() < 9 && node.int_attribute("spatial", 1) == 0) {
-    return Error(ErrorCode::kUnsupported,
-                 "batch normalization with statistics per activation (spatial=0) cannot be executed");
+  PRESS_ASSIGN(Planes planes, planes_of(*source, 1));
+  const bool training = node.int_attribute("training_mode", 0) != 0;
+  if (context.wants_output(1) && !training)
+    return Error(ErrorCode::kUnsupported, "batch normalization of a training graph cannot be executed");
+  if (context.opset() < 9 && node.int_attribute("spatial", 1) == 0) {  // statistics for each activation
+    planes.channels *= planes.plane;
+    planes.plane = 1;
   }
   const float epsilon = node.float_attribute("epsilon", 1e-5F);
-  PRESS_ASSIGN(const Tensor* scale, per_channel(context, 1, planes.channels));
-  PRESS_ASSIGN(const Tensor* bias, per_channel(context, 2, planes.channels));
-  PRESS_ASSIGN(const Tensor* mean, per_channel(context, 3, planes.channels));
-  PRESS_ASSIGN(const Tensor* variance, per_channel(context, 4, planes.channels));
-  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, source->dims()));
-
   const auto channels = static_cast<std::size_t>(planes.channels);
+  std::array<std::span<const float>, 4> parameters;  // scale, bias, mean, variance
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    PRESS_ASSIGN(const Tensor* parameter, required(context, i + 1, DataType::kFloat));
+    parameters[i] = parameter->data<float>();
+    if (parameters[i].size() != channels) {
+      return Error(ErrorCode::kInput,
+                   fmt::format("input {} should have one entry for each of {} channels, but is {}", i + 1,
+                               channels, to_string(parameter->dims())));
+    }
+  }
+  const auto [scale, bias, mean, variance] = parameters;
+  std::vector<float> means(mean.begin(), mean.end()), variances(variance.begin(), variance.end());
+  const float* in = source->data<float>().data();
+  if (training) {
+    channel_moments(in, planes, means, variances);
+    const float momentum = node.float_attribute("momentum", 0.9F);
+    for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+      if (!context.wants_output(i)) continue;
+      const std::vector<float>& now = i == 1 ? means : variances;
+      const std::span<const float> before = i == 1 ? mean : variance;
+      PRESS_ASSIGN(Tensor * running, context.allocate_output(i, DataType::kFloat, {planes.channels}));
+      for (std::size_t c = 0; c < channels; ++c)
+        running->mutable_data<float>()[c] = before[c] * momentum + now[c] * (1 - momentum);
+    }
+  }
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, source->dims()));
   std::vector<float> factor(channels);
   std::vector<float> offset(channels);
   for (std::size_t c = 0; c < channels; ++c) {
-    factor[c] = scale->data<float>()[c] / std::sqrt(variance->data<float>()[c] + epsilon);
-    offset[c] = bias->data<float>()[c] - mean->data<float>()[c] * factor[c];
+    factor[c] = scale[c] / std::sqrt(variances[c] + epsilon);
+    offset[c] = bias[c] - means[c] * factor[c];
   }
-  const float* in = source->data<float>().data();
   float* out = target->mutable_data<float>().data();
   parallel_for(context.threads(), planes.batch * planes.channels, kGrain,
                [&](std::int64_t begin, std::int64_t end) {

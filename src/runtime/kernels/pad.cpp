@@ -151,4 +151,31 @@ Status pad(KernelContext& context) {
   });
 }
 
+/// Each axis cut or filled up with zeros on both sides to the extent that is asked for.
+Status center_crop_pad(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* input, required(context, 0));
+  PRESS_ASSIGN(const Tensor* second, required(context, 1));
+  PRESS_ASSIGN(const std::vector<std::int64_t> shape, integers(*second));
+  std::vector<std::size_t> axes(input->rank());
+  std::iota(axes.begin(), axes.end(), std::size_t{0});
+  if (context.node().has_attribute("axes")) {
+    PRESS_ASSIGN(axes, normalize_axes(context.node().ints_attribute("axes"), input->rank()));
+  }
+  if (shape.size() != axes.size()) return reject("{} extents for {} axes", shape.size(), axes.size());
+  Dims dims = input->dims();
+  for (std::size_t i = 0; i < axes.size(); ++i) dims[axes[i]] = shape[i];
+  PRESS_ASSIGN(const std::size_t width, element_width(context, input->type()));
+  PRESS_ASSIGN(Tensor * output, context.allocate_output(0, input->type(), dims));
+  std::ranges::fill(output->mutable_bytes(), std::byte{0});
+  StridedCopy copy{.extents = {}, .from = strides_of(input->dims()), .to = strides_of(dims)};
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    const std::int64_t given = input->dims()[i];
+    copy.extents.push_back(std::min(given, dims[i]));
+    (given > dims[i] ? copy.from_offset : copy.to_offset) +=
+        std::abs(given - dims[i]) / 2 * (given > dims[i] ? copy.from[i] : copy.to[i]);
+  }
+  copy_strided(copy, input->aligned_bytes(), output->mutable_bytes().data(), width, context.threads());
+  return {};
+}
+
 }  // namespace press::kernels

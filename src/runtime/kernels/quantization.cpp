@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "ops/shapes.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/narrow.h"
 #include "runtime/parallel.h"
 
 namespace press::kernels {
@@ -93,10 +95,9 @@ void for_each_run(int threads, const Grid& grid, const Body& body) {
                });
 }
 
-/// Elements as 32-bit integers, whatever their type; those of 4 and 2 bits are packed, low bits first.
+/// Elements as 32-bit integers, whatever their type.
 Result<std::vector<std::int32_t>> widened(const Tensor& tensor) {
   std::vector<std::int32_t> values(static_cast<std::size_t>(tensor.size()));
-  const std::span<const std::byte> bytes = tensor.bytes();
   const auto copy = [&]<typename T>(T /*tag*/) { std::ranges::copy(tensor.data<T>(), values.begin()); };
   switch (tensor.type()) {
     case DataType::kUint8:
@@ -116,17 +117,11 @@ Result<std::vector<std::int32_t>> widened(const Tensor& tensor) {
       break;
     case DataType::kUint4:
     case DataType::kInt4:
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        const int nibble = std::to_integer<int>(bytes[i / 2]) >> (i % 2 * 4) & 15;
-        values[i] = tensor.type() == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble;
-      }
-      break;
     case DataType::kUint2:
     case DataType::kInt2:
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        const int code = std::to_integer<int>(bytes[i / 4]) >> (i % 4 * 2) & 3;
-        values[i] = tensor.type() == DataType::kInt2 && code > 1 ? code - 4 : code;
-      }
+      std::ranges::transform(unpacked(tensor), values.begin(), [&](std::uint8_t code) {
+        return static_cast<std::int32_t>(decode(tensor.type(), code));
+      });
       break;
     default:
       return Error(ErrorCode::kUnsupported,
@@ -176,6 +171,10 @@ Result<IntegerRange> range_of(DataType type) {
       return IntegerRange{0, 15};
     case DataType::kInt4:
       return IntegerRange{-8, 7};
+    case DataType::kUint2:
+      return IntegerRange{0, 3};
+    case DataType::kInt2:
+      return IntegerRange{-2, 1};
     default:
       return Error(ErrorCode::kUnsupported, fmt::format("quantizing to {} cannot be executed", name(type)));
   }
@@ -217,7 +216,9 @@ void dequantize_runs(int threads, const Grid& grid, const T* in, const std::vect
     const std::int32_t zero = zero_points.empty() ? 0 : zero_points[static_cast<std::size_t>(which)];
     for (std::int64_t i = first; i < first + count; ++i) {
       // In 64 bits: int32 values minus a zero point may not fit.
-      if constexpr (sizeof(T) < 4) {
+      if constexpr (std::is_floating_point_v<T>) {
+        out[i] = in[i] * scale;
+      } else if constexpr (sizeof(T) < 4) {
         out[i] = static_cast<float>(static_cast<std::int32_t>(in[i]) - zero) * scale;
       } else {
         out[i] = static_cast<float>(static_cast<std::int64_t>(in[i]) - zero) * scale;
@@ -239,21 +240,47 @@ Result<Parameters> parameters_of(const KernelContext& context, const Dims& dims)
   Parameters parameters;
   PRESS_ASSIGN(parameters.grid, grid_of(context, dims, *scale, zero_point));
   PRESS_ASSIGN(parameters.scales, floats_of(*scale));
-  if (zero_point != nullptr) {
+  if (zero_point != nullptr && !is_small_float(zero_point->type())) {  // a small float's is always 0
     PRESS_ASSIGN(parameters.zero_points, widened(*zero_point));
   }
   return parameters;
 }
 
+/// The element type that QuantizeLinear makes.
+DataType quantized_type(const KernelContext& context) {
+  if (const Tensor* zero_point = context.input(2); zero_point != nullptr) return zero_point->type();
+  const auto asked = static_cast<DataType>(context.node().int_attribute("output_dtype", 0));
+  return asked != DataType::kUndefined ? asked : DataType::kUint8;
+}
+
+/// To a float8 or float4 type: q = cast(x / scale); the zero point, always 0, only names the type.
+Status quantize_to_small_float(KernelContext& context, const Tensor& source, const Grid& grid,
+                               DataType type) {
+  PRESS_ASSIGN(const std::vector<float> in, floats_of(source));
+  PRESS_ASSIGN(const std::vector<float> scales, floats_of(*context.input(1)));
+  const SmallFloatRounding how{.saturate = context.node().int_attribute("saturate", 1) != 0};
+  std::vector<std::uint8_t> codes(in.size());
+  for_each_run(context.threads(), grid, [&](std::int64_t first, std::int64_t count, std::int64_t which) {
+    for (std::int64_t i = first; i < first + count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      // Adding the zero point, 0, makes -0 a plain 0.
+      codes[at] = encode(type, in[at] / scales[static_cast<std::size_t>(which)] + 0.0F, how);
+    }
+  });
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, type, source.dims()));
+  pack(codes, *target);
+  return {};
+}
+
 Status quantize(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* source, required(context, 0));
-  PRESS_ASSIGN(const Parameters parameters, parameters_of(context, source->dims()));
-  DataType type = DataType::kUint8;
-  if (const Tensor* zero_point = context.input(2); zero_point != nullptr) {
-    type = zero_point->type();
-  } else if (const std::int64_t asked = context.node().int_attribute("output_dtype", 0); asked != 0) {
-    type = static_cast<DataType>(asked);
+  const DataType type = quantized_type(context);
+  if (is_small_float(type)) {
+    PRESS_ASSIGN(const Tensor* scale, required(context, 1));
+    PRESS_ASSIGN(const Grid grid, grid_of(context, source->dims(), *scale, context.input(2)));
+    return quantize_to_small_float(context, *source, grid, type);
   }
+  PRESS_ASSIGN(const Parameters parameters, parameters_of(context, source->dims()));
   PRESS_ASSIGN(const IntegerRange range, range_of(type));
   std::vector<float> converted;
   if (source->type() != DataType::kFloat) {
@@ -278,14 +305,10 @@ Status quantize(KernelContext& context) {
     case DataType::kInt16:
       run(target->mutable_data<std::int16_t>().data());
       break;
-    default: {  // two to a byte
-      std::vector<std::int8_t> values(static_cast<std::size_t>(source->size()));
-      run(values.data());
-      const std::span<std::byte> bytes = target->mutable_bytes();
-      std::ranges::fill(bytes, std::byte{0});
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        bytes[i / 2] |= static_cast<std::byte>((values[i] & 15) << (i % 2 * 4));
-      }
+    default: {  // several to a byte
+      std::vector<std::uint8_t> codes(static_cast<std::size_t>(source->size()));
+      run(codes.data());
+      pack(codes, *target);
     }
   }
   return {};
@@ -334,7 +357,7 @@ class QuantizeKernel final : public Kernel {
         return Absorption::kNo;
       }
     }
-    if (mine[1]->type() != DataType::kFloat) return Absorption::kNo;
+    if (mine[1]->type() != DataType::kFloat || is_small_float(mine[2]->type())) return Absorption::kNo;
     and_back_ = true;
     return Absorption::kYes;
   }
@@ -377,6 +400,13 @@ Status dequantize_linear(KernelContext& context) {
       run(source->data<std::int32_t>().data());
       break;
     default: {
+      if (is_small_float(source->type())) {
+        std::vector<float> values(static_cast<std::size_t>(source->size()));
+        std::ranges::transform(unpacked(*source), values.begin(),
+                               [&](std::uint8_t code) { return decode(source->type(), code); });
+        run(values.data());
+        break;
+      }
       PRESS_ASSIGN(const std::vector<std::int32_t> values, widened(*source));
       run(values.data());
     }

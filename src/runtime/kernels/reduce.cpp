@@ -252,7 +252,7 @@ Status reduce(KernelContext& context, const Op& op) {
     context.set_output(0, *input);
     return {};
   }
-  return dispatch_numbers(context, input->type(), [&]<typename T>() -> Status {
+  const auto body = [&]<typename T>() -> Status {
     std::optional<Block> block = block_of(input->dims(), plan.axes);
     Tensor source = *input;
     if (!block) {
@@ -263,7 +263,11 @@ Status reduce(KernelContext& context, const Op& op) {
     PRESS_ASSIGN(Tensor * output, context.allocate_output(0, input->type(), plan.output));
     reduce_block(*block, source.data<T>().data(), output->mutable_data<T>().data(), context.threads(), op);
     return {};
-  });
+  };
+  if constexpr (std::is_same_v<Op, Largest> || std::is_same_v<Op, Smallest>) {
+    if (input->type() == DataType::kBool) return body.template operator()<bool>();
+  }
+  return dispatch_numbers(context, input->type(), body);
 }
 
 /// The position of the winner along one axis; of equals the first one, or the last one where asked.
