@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/kernels/contributed.h"
 #include "runtime/kernels/kernels.h"
 
 namespace press {

@@ -4,6 +4,7 @@
 // computed by the coordinate transformation of the operator. An axis that does not change is skipped.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "ops/shapes.h"
@@ -108,6 +109,7 @@ Result<Taps> taps_of(const Settings& settings, const Axis& axis) {
   if (!(reach <= 1e6)) return reject("scale {} is too small", axis.scale);
   for (std::int64_t i = 0; i < axis.output; ++i) {
     PRESS_ASSIGN(double x, source_coordinate(settings, axis, i));
+    if (!(std::abs(x) <= 1e15)) return reject("output {} of an axis of {} looks at {}", i, axis.input, x);
     const auto last = static_cast<double>(axis.input - 1);
     const bool outside = settings.transformation == "tf_crop_and_resize" && (x < 0 || x > last);
     if (outside) {
@@ -251,6 +253,32 @@ Result<std::vector<Axis>> read_axes(const KernelContext& context, const Tensor& 
   }
   return axes;
 }
+
+/// Integers as float32, to be weighed.
+Result<Tensor> in_floats(KernelContext& context, const Tensor& input) {
+  PRESS_ASSIGN(Tensor floats, context.allocate_scratch(DataType::kFloat, input.dims()));
+  PRESS_TRY(dispatch_integers(context, input.type(), [&]<typename T>() -> Status {
+    std::ranges::transform(input.data<T>(), floats.mutable_data<float>().begin(),
+                           [](T value) { return static_cast<float>(value); });
+    return {};
+  }));
+  return floats;
+}
+
+/// Weighed integers: the nearest ones that the type has.
+Status write_integers(KernelContext& context, const Tensor& floats, DataType type) {
+  return dispatch_integers(context, type, [&]<typename T>() -> Status {
+    PRESS_ASSIGN(Tensor * output, context.allocate_output(0, type, floats.dims()));
+    std::ranges::transform(floats.data<float>(), output->mutable_data<T>().begin(), [](float value) {
+      constexpr auto kLowest = static_cast<double>(std::numeric_limits<T>::lowest());
+      const double limit = std::ldexp(1.0, std::numeric_limits<T>::digits);  // the first one too large
+      const double rounded = std::nearbyint(static_cast<double>(value));
+      if (rounded >= limit) return std::numeric_limits<T>::max();
+      return rounded >= kLowest ? static_cast<T>(rounded) : std::numeric_limits<T>::lowest();
+    });
+    return {};
+  });
+}
 }  // namespace
 
 Status resize(KernelContext& context) {
@@ -262,29 +290,35 @@ Status resize(KernelContext& context) {
   PRESS_ASSIGN(const std::vector<Axis> axes, read_axes(context, *input));
   const bool crops = settings.transformation == "tf_crop_and_resize";
   Tensor current = *input;
+  const bool weighs = settings.mode != "nearest" && input->type() != DataType::kFloat;
+  if (weighs) {
+    PRESS_ASSIGN(current, in_floats(context, *input));
+  }
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const Axis& axis = axes[i];
     if (axis.output == axis.input && axis.scale == 1 &&
         (!crops || (axis.roi_begin == 0 && axis.roi_end == 1)))
       continue;
     if (axis.input == 0 && axis.output > 0) return reject("axis {} is empty", i);
-    PRESS_ASSIGN(const Taps taps, taps_of(settings, axis));
     Dims dims = current.dims();
     dims[i] = axis.output;
     const std::int64_t outer = span_count(dims, 0, i), inner = span_count(dims, i + 1, dims.size());
-    PRESS_ASSIGN(Tensor next, context.allocate_scratch(input->type(), dims));
-    if (settings.mode != "nearest" || (crops && input->type() == DataType::kFloat)) {
-      if (input->type() != DataType::kFloat) return unsupported_type(context, input->type());
-      apply(taps, axis, outer, inner, settings.extrapolation, current.data<float>().data(),
-            next.mutable_data<float>().data(), context.threads());
-    } else {
-      PRESS_TRY(dispatch_width(context, input->type(), [&]<typename T>() -> Status {
-        pick(taps, axis, outer, inner, T{0}, raw<T>(current), raw<T>(next), context.threads());
-        return {};
-      }));
+    PRESS_ASSIGN(Tensor next, context.allocate_scratch(current.type(), dims));
+    if (next.size() > 0) {
+      PRESS_ASSIGN(const Taps taps, taps_of(settings, axis));
+      if (current.type() == DataType::kFloat && (settings.mode != "nearest" || crops)) {
+        apply(taps, axis, outer, inner, settings.extrapolation, current.data<float>().data(),
+              next.mutable_data<float>().data(), context.threads());
+      } else {
+        PRESS_TRY(dispatch_width(context, current.type(), [&]<typename T>() -> Status {
+          pick(taps, axis, outer, inner, T{0}, raw<T>(current), raw<T>(next), context.threads());
+          return {};
+        }));
+      }
     }
     current = std::move(next);
   }
+  if (weighs) return write_integers(context, current, input->type());
   context.set_output(0, std::move(current));
   return {};
 }
