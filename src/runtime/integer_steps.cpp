@@ -163,7 +163,13 @@ class IntegerSteps {
         step.node->int_attribute("block_size", 0) != 0) {
       return std::nullopt;
     }
-    return tensor_params(constant_at(step, 1), constant_at(step, 2));
+    std::optional<QuantParams> params = tensor_params(constant_at(step, 1), constant_at(step, 2));
+    if (params && type == "DequantizeLinear" && constant_at(step, 2) == nullptr) {
+      const auto found = plan_.options_.facts->find(step.node->input(0));
+      if (found == plan_.options_.facts->end() || !is_byte(found->second.type.element)) return std::nullopt;
+      params->type = found->second.type.element;
+    }
+    return params;
   }
 
   const Form* form_of(const Step& step, std::size_t input) const {
@@ -256,8 +262,8 @@ class IntegerSteps {
     if (const std::optional<QuantParams> params = params_of(step, "DequantizeLinear")) {
       note_dequantization(step, *params);
     } else if (rewrite_quantization(step) || rewrite_linear(index) || rewrite_binary(index) ||
-               rewrite_average(index) || rewrite_functions(index) || rewrite_passing(step) ||
-               rewrite_concat(index) || rewrite_qlinear(step)) {
+               rewrite_add_vector(index) || rewrite_average(index) || rewrite_functions(index) ||
+               rewrite_passing(step) || rewrite_concat(index) || rewrite_qlinear(step)) {
       return;
     }
     push(std::move(step));
@@ -427,6 +433,28 @@ class IntegerSteps {
     }
     const std::vector<Place> inputs = {{a->place, false}, {b->place, false}};
     replace(std::move(step), &*chain, inputs, kernels::make_integer_binary(binary));
+    return true;
+  }
+
+  /// Add of a constant vector along the last dim: the bias behind a MatMul whose result is quantized.
+  bool rewrite_add_vector(std::size_t index) {
+    Step& step = steps_[index];
+    if (!step.node->is("Add") || step.inputs.size() != 2) return false;
+    const std::size_t position = varies(step, 0) ? 0 : 1;
+    const Form* source = form_of(step, position);
+    const Tensor* vector = constant_at(step, 1 - position);
+    const Shape* shape = shape_of(step.node->input(position));
+    if (source == nullptr || vector == nullptr || shape == nullptr || shape->empty() ||
+        vector->type() != DataType::kFloat || vector->rank() != 1 || !shape->back().known() ||
+        shape->back().value() != vector->size()) {
+      return false;
+    }
+    const std::optional<Chain> chain = chain_behind(step);
+    if (!chain || chain->steps.size() != 1) return false;
+    const std::span<const float> values = vector->data<float>();
+    const Place input{source->place, false};
+    replace(std::move(step), &*chain, {input},
+            kernels::make_integer_add_vector(source->params, chain->target, {values.begin(), values.end()}));
     return true;
   }
 

@@ -11,6 +11,7 @@ class GraphPlan;
 ///
 ///   DequantizeLinear -> Conv, Gemm, MatMul (constant int8 weights) [-> activation -> QuantizeLinear]
 ///   DequantizeLinear, DequantizeLinear -> Add, Mul [-> Relu, Clip] -> QuantizeLinear
+///   DequantizeLinear -> Add of a constant vector -> QuantizeLinear
 ///   DequantizeLinear -> GlobalAveragePool -> QuantizeLinear
 ///   DequantizeLinear -> functions of one element … -> QuantizeLinear         by a table of 256 bytes
 ///   DequantizeLinear -> Reshape, Transpose, MaxPool, … (values pass unchanged)   on the integers

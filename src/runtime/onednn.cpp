@@ -437,7 +437,7 @@ MatrixProduct::~MatrixProduct() = default;
 
 Result<MatrixProduct> MatrixProduct::create(const MatrixProductSpec& spec) {
   return guarded("make this matrix product", [&]() -> Result<MatrixProduct> {
-    return MatrixProduct(std::make_unique<Impl>(spec, float_arithmetic(spec.activation, false)));
+    return MatrixProduct(std::make_unique<Impl>(spec, float_arithmetic(spec.activation, spec.residual)));
   });
 }
 

@@ -126,6 +126,7 @@ struct MatrixProductSpec {
   std::int64_t k = 0;
   bool transpose_b = false;  // B is given as n x k
   bool bias = false;
+  bool residual = false;  // what stands in C is added before the activation
   Activation activation;
 
   friend bool operator==(const MatrixProductSpec&, const MatrixProductSpec&) = default;

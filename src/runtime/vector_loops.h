@@ -24,6 +24,8 @@ inline VectorUnit vector_unit() {
 /// Calls Loop::run(arguments...), a static function that is marked PRESS_VECTOR_LOOP, as compiled for the
 /// CPU.
 #define PRESS_VECTOR_LOOP __attribute__((always_inline)) static inline
+/// Marks functions that such loops call.
+#define PRESS_VECTOR_INLINE __attribute__((always_inline)) inline
 
 template <typename Loop, typename... Arguments>
 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) void run_avx512(Arguments... arguments) {
@@ -50,6 +52,7 @@ void run_vectorized(Arguments... arguments) {
 #else
 
 #define PRESS_VECTOR_LOOP static inline
+#define PRESS_VECTOR_INLINE inline
 
 template <typename Loop, typename... Arguments>
 void run_vectorized(Arguments... arguments) {

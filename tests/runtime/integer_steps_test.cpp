@@ -200,6 +200,28 @@ TEST(IntegerSteps, MatrixProducts) {
   }
 }
 
+TEST(IntegerSteps, VectorsAreAddedBehindQuantizedProducts) {
+  for (const Byte& in : kBytes) {
+    expect_within_one_step(
+        fmt::format(R"(g (float[N,4,9] x) => ({t}[N,4,21] y)
+    <float s = {{0.009}}, {t} z = {{{z}}}, int8[9,21] w = {{{w}}}, float ws = {{0.004}}, int8 wz = {{0}},
+     int8[21] v = {{{v}}}, float os = {{0.02}}> {{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear(w, ws, wz)
+    m = MatMul(d, wd)
+    mq = QuantizeLinear(m, os, z)
+    md = DequantizeLinear(mq, os, z)
+    vd = DequantizeLinear(v, s, wz)
+    sum = Add(vd, md)
+    y = QuantizeLinear(sum, os, z)
+  }})",
+                    fmt::arg("t", in.type), fmt::arg("z", in.zero_point),
+                    fmt::arg("w", integers(189, -127, 127, 1)), fmt::arg("v", integers(21, -127, 127, 3))),
+        {noise({2, 4, 9}, 4)}, 2);
+  }
+}
+
 TEST(IntegerSteps, ElementwiseOperatorsAndMeans) {
   for (const Byte& a : kBytes) {
     for (const Byte& b : kBytes) {
@@ -275,6 +297,23 @@ TEST(IntegerSteps, QLinearOperators) {
                     fmt::arg("w", integers(216, -127, 127, 1)), fmt::arg("ws", scales(6, 0.002, 2)),
                     fmt::arg("b", integers(6, -3000, 3000, 4)), fmt::arg("v", integers(15, -127, 127, 3))),
         {noise({2, 4, 5, 5}, 8)}, 2);
+  }
+}
+
+TEST(IntegerSteps, WithoutAZeroPointTheTypeIsThatOfTheIntegers) {
+  for (const char* type : {"int8", "uint8", "int32"}) {
+    const Model model = parsed(std::string(kHeader) + "g (" + type + R"([N,4] q) => (uint8[N,3] y)
+    <float s = {0.1}, int8[4,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}> {
+    d = DequantizeLinear(q, s)
+    wd = DequantizeLinear(w, s)
+    m = MatMul(d, wd)
+    y = QuantizeLinear(m, s)
+  })");
+    const Tensor q =
+        type[0] == 'u'   ? Tensor::of<std::uint8_t>({1, 4}, std::vector<std::uint8_t>{1, 2, 3, 200})
+        : type[3] == '8' ? Tensor::of<std::int8_t>({1, 4}, std::vector<std::int8_t>{-1, 2, 3, 100})
+                         : Tensor::of<std::int32_t>({1, 4}, std::vector<std::int32_t>{-1, 2, 3, 500});
+    EXPECT_EQ(run_graph(*model.graph, {q}), run_graph(*model.graph, {q}, {.reference = true})) << type;
   }
 }
 

@@ -113,5 +113,31 @@ TEST(PlanOptimizer, FlattensInTheOrderOfTheGraph) {
                            {2, 2, 4, 5});
 }
 
+TEST(PlanOptimizer, MatrixProductsAbsorbBiasResidualAndActivation) {
+  for (const char* sum : {"c = Add(x, b)", "c = Add(b, u)", "c = Add(b, row)"}) {
+    expect_same_as_reference(std::string(R"(g (float[N,3,2] x) => (float[N,3,2] y)
+    <float[2,2] w = {0.5, -1, 2, 1}, float[2] v = {0.25, -0.5}, float[3,1] row = {1, 2, 3}> {
+    u = Neg(x)
+    a = MatMul(x, w)
+    b = Add(v, a)
+    )") + sum + "\n    y = Relu(c) }",
+                             {2, 3, 2});
+  }
+}
+
+TEST(PlanOptimizer, ResidualsThatAreReadAgainAreNotOverwritten) {
+  expect_same_as_reference(R"(g (float[N,2,3,4] x) => (float[N,2,3,4] y, float[N,2,3,4] z)
+    <float[2,2,1,1] w = {0.5, -1, 2, 1}> {
+    u = Neg(x)
+    a = Conv(x, w)
+    y = Add(a, u)
+    b = Conv(x, w)
+    c = Add(b, x)
+    d = Exp(u)
+    z = Mul(c, d)
+  })",
+                           {2, 2, 3, 4});
+}
+
 }  // namespace
 }  // namespace press

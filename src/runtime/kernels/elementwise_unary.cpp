@@ -3,7 +3,6 @@
 // Those on real numbers are written for float32; the runtime converts the other floating-point types (see
 // Float32Kernel).
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -11,9 +10,18 @@
 
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/support.h"
+#include "runtime/vector_math.h"
 
 namespace press::kernels {
 namespace {
+
+/// to[i] = op(from[i])
+template <typename T, typename R, typename Op>
+struct MapLoop {
+  PRESS_VECTOR_LOOP void run(const T* from, R* to, std::int64_t count, const Op* op) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = (*op)(from[i]);
+  }
+};
 
 template <typename T, typename R, typename Op>
 Status map(KernelContext& context, const Tensor& input, const Op& op) {
@@ -21,7 +29,7 @@ Status map(KernelContext& context, const Tensor& input, const Op& op) {
   const T* from = input.data<T>().data();
   R* to = output->mutable_data<R>().data();
   parallel_for(context.threads(), input.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) to[i] = op(from[i]);
+    run_vectorized<MapLoop<T, R, Op>>(from + begin, to + begin, end - begin, &op);
   });
   return {};
 }
@@ -41,53 +49,16 @@ Status map_numbers(KernelContext& context, const Op& op) {
                           [&]<typename T>() { return map<T, T>(context, *input, op); });
 }
 
-/// e^x to about 1 unit in the last place, without branches, so that loops over it are vectorized. x = n ln 2
-/// + r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; 2^n goes into the exponent in two
-/// halves, which reaches the denormal numbers too.
-inline float exponential(float x) {
-  const float clamped = std::min(std::max(x, -104.0F), 89.0F);
-  const float shifted =
-      clamped * std::numbers::log2e_v<float> + 12582912.0F;  // 1.5 * 2^23: rounds to an integer
-  const float n = shifted - 12582912.0F;
-  const float r = (clamped - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts
-  float p = 1.0F / 5040.0F;
-  p = p * r + 1.0F / 720.0F;
-  p = p * r + 1.0F / 120.0F;
-  p = p * r + 1.0F / 24.0F;
-  p = p * r + 1.0F / 6.0F;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const auto whole = static_cast<std::int32_t>(n);
-  const std::int32_t half = whole >> 1;
-  const float low = std::bit_cast<float>((half + 127) << 23);
-  const float high = std::bit_cast<float>((whole - half + 127) << 23);
-  const float result = p * low * high;
-  return x != x ? x : result;
-}
-
-inline float logistic(float x) {
-  return 1.0F / (1.0F + exponential(-x));
-}
-
-/// tanh: near 0 by its continued fraction (Lambert) cut after x^2/11, elsewhere 1 - 2 / (e^2|x| + 1).
-inline float hyperbolic_tangent(float x) {
-  const float a = std::abs(x), s = x * x;
-  const float near = x / (1.0F + s / (3.0F + s / (5.0F + s / (7.0F + s / (9.0F + s / 11.0F)))));
-  const float far = std::copysign(1.0F - 2.0F / (exponential(2.0F * std::min(a, 20.0F)) + 1.0F), x);
-  return x != x ? x : a < 0.625F ? near : far;
-}
-
 float softplus_of(float x) {
   return std::max(x, 0.0F) + std::log1p(std::exp(-std::abs(x)));
 }
 
 /// x Φ(x), Φ the normal distribution.
-float gelu_of(float x) {
-  return 0.5F * x * (1.0F + std::erf(x / std::numbers::sqrt2_v<float>));
+PRESS_VECTOR_INLINE float gelu_of(float x) {
+  return 0.5F * x * (1.0F + error_function(x / std::numbers::sqrt2_v<float>));
 }
 /// The approximation 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel, 2016).
-float gelu_tanh_of(float x) {
+PRESS_VECTOR_INLINE float gelu_tanh_of(float x) {
   return 0.5F * x * (1.0F + hyperbolic_tangent(0.7978845608F * (x + 0.044715F * x * x * x)));
 }
 
@@ -162,13 +133,13 @@ Status reciprocal(KernelContext& context) {
   return map_float(context, [](float x) { return 1.0F / x; });
 }
 Status exp(KernelContext& context) {
-  return map_float(context, exponential);
+  return map_float(context, [](float x) { return exponential(x); });
 }
 Status log(KernelContext& context) {
   return map_float(context, [](float x) { return std::log(x); });
 }
 Status erf(KernelContext& context) {
-  return map_float(context, [](float x) { return std::erf(x); });
+  return map_float(context, [](float x) { return error_function(x); });
 }
 Status sin(KernelContext& context) {
   return map_float(context, [](float x) { return std::sin(x); });
@@ -204,10 +175,10 @@ Status atanh(KernelContext& context) {
   return map_float(context, [](float x) { return std::atanh(x); });
 }
 Status tanh(KernelContext& context) {
-  return map_float(context, hyperbolic_tangent);
+  return map_float(context, [](float x) { return hyperbolic_tangent(x); });
 }
 Status sigmoid(KernelContext& context) {
-  return map_float(context, logistic);
+  return map_float(context, [](float x) { return logistic(x); });
 }
 Status softplus(KernelContext& context) {
   return map_float(context, softplus_of);
@@ -265,7 +236,8 @@ Status quick_gelu(KernelContext& context) {
 }
 Status gelu(KernelContext& context) {
   const bool approximate = context.node().string_attribute("approximate", "none") == "tanh";
-  return approximate ? map_float(context, gelu_tanh_of) : map_float(context, gelu_of);
+  return approximate ? map_float(context, [](float x) { return gelu_tanh_of(x); })
+                     : map_float(context, [](float x) { return gelu_of(x); });
 }
 
 /// ImageScaler (experimental, before opset 7): scale x + bias of the channel.

@@ -3,22 +3,20 @@
 #include <cmath>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/integer_binary.h"
 #include "runtime/kernels/integer_kernels.h"
 #include "runtime/kernels/support.h"
 #include "runtime/layout.h"
-#include "runtime/vector_loops.h"
+#include "runtime/vector_math.h"
 
 namespace press::kernels {
 
 namespace {
-
-/// The nearest integer, half to even, for |value| below 2^22: the sum has no bits left for fractions.
-inline float round_small(float value) {
-  constexpr float kShift = 12582912.0F;  // 1.5 · 2^23
-  return (value + kShift) - kShift;
-}
 
 /// y = clamp(round(x), low, high) + zero for x already in steps of y.
 struct Requantization {
@@ -26,7 +24,7 @@ struct Requantization {
   float high = 0;
   std::int32_t zero = 0;
 
-  __attribute__((always_inline)) std::int32_t operator()(float steps) const {
+  PRESS_VECTOR_INLINE std::int32_t operator()(float steps) const {
     const float above = steps > low ? steps : low;
     return static_cast<std::int32_t>(round_small(above < high ? above : high)) + zero;
   }
@@ -68,6 +66,11 @@ struct BinaryLoop {
   }
 };
 
+template <typename Body>
+void by_type(DataType type, const Body& body) {
+  type == DataType::kInt8 ? body(std::int8_t{}) : body(std::uint8_t{});
+}
+
 class IntegerBinaryKernel final : public Kernel {
  public:
   explicit IntegerBinaryKernel(const IntegerBinary& binary) : binary_(binary) {
@@ -104,11 +107,6 @@ class IntegerBinaryKernel final : public Kernel {
   }
 
  private:
-  template <typename Body>
-  static void by_type(DataType type, const Body& body) {
-    type == DataType::kInt8 ? body(std::int8_t{}) : body(std::uint8_t{});
-  }
-
   template <typename A, typename B, typename Y, bool product>
   void combine_rows(int threads, const BroadcastLoop& loop, const A* a, const B* b, Y* y) const {
     const bool repeat_a = loop.repeats(0);
@@ -137,6 +135,39 @@ class IntegerBinaryKernel final : public Kernel {
   BinaryFactors factors_;
 };
 
+#if defined(__x86_64__)
+/// Looks up as many bytes as fill whole registers; returns how many. The table fits four registers.
+__attribute__((target("avx512f,avx512bw,avx512vbmi"))) std::int64_t look_up_wide(const std::uint8_t* table,
+                                                                                 const std::uint8_t* in,
+                                                                                 std::uint8_t* out,
+                                                                                 std::int64_t count) {
+  constexpr std::int64_t kLanes = 64;
+  const __m512i a = _mm512_loadu_si512(table);
+  const __m512i b = _mm512_loadu_si512(table + 64);
+  const __m512i c = _mm512_loadu_si512(table + 128);
+  const __m512i d = _mm512_loadu_si512(table + 192);
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const __m512i index = _mm512_loadu_si512(in + i);
+    const __m512i low = _mm512_permutex2var_epi8(a, index, b);  // by the lowest 7 bits
+    const __m512i high = _mm512_permutex2var_epi8(c, index, d);
+    _mm512_storeu_si512(out + i, _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), low, high));
+  }
+  return i;
+}
+#endif
+
+std::int64_t look_up_lanes([[maybe_unused]] const std::uint8_t* table,
+                           [[maybe_unused]] const std::uint8_t* in, [[maybe_unused]] std::uint8_t* out,
+                           [[maybe_unused]] std::int64_t count) {
+#if defined(__x86_64__)
+  static const bool wide =
+      __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512bw") != 0;
+  if (wide) return look_up_wide(table, in, out, count);
+#endif
+  return 0;
+}
+
 class IntegerTableKernel final : public Kernel {
  public:
   explicit IntegerTableKernel(const IntegerTable& table) : table_(table) {}
@@ -149,13 +180,69 @@ class IntegerTableKernel final : public Kernel {
     const auto* in = raw<std::uint8_t>(*source);
     auto* out = raw<std::uint8_t>(*target);
     parallel_for(context.threads(), source->size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) out[i] = table_.bytes[in[i]];
+      const std::int64_t done = look_up_lanes(table_.bytes.data(), in + begin, out + begin, end - begin);
+      for (std::int64_t i = begin + done; i < end; ++i) out[i] = table_.bytes[in[i]];
     });
     return {};
   }
 
  private:
   IntegerTable table_;
+};
+
+/// y = clamp(round(a + b[i])) for a vector b that is the same in every row, in steps of y.
+template <typename A, typename Y>
+struct AddVectorLoop {
+  PRESS_VECTOR_LOOP void run(const A* a, const float* b, Y* y, std::int64_t count, std::int32_t zero,
+                             float factor, const Requantization* by) {
+    const Requantization requantization = *by;
+    for (std::int64_t i = 0; i < count; ++i) {
+      y[i] = static_cast<Y>(requantization(static_cast<float>(a[i] - zero) * factor + b[i]));
+    }
+  }
+};
+
+class IntegerAddVector final : public Kernel {
+ public:
+  IntegerAddVector(const QuantParams& source, const QuantParams& target, std::vector<float> vector)
+      : source_(source), target_(target), vector_(std::move(vector)) {
+    for (float& value : vector_) value /= target.scale;
+  }
+
+  Status run(KernelContext& context) override {
+    PRESS_ASSIGN(const Tensor* source, required(context, 0, source_.type));
+    const auto width = static_cast<std::int64_t>(vector_.size());
+    if (source->rank() == 0 || source->dims().back() != width) {
+      return Error(ErrorCode::kInput, fmt::format("a vector of {} elements cannot be added to a tensor of {}",
+                                                  width, to_string(source->dims())));
+    }
+    PRESS_ASSIGN(Tensor * target, context.allocate_output(0, target_.type, source->dims()));
+    const IntegerLimits limits = integer_limits(target_.type);
+    const Requantization requantization{static_cast<float>(limits.lo - target_.zero_point),
+                                        static_cast<float>(limits.hi - target_.zero_point),
+                                        target_.zero_point};
+    const float factor = source_.scale / target_.scale;
+    by_type(source_.type, [&]<typename A>(A /*tag*/) {
+      by_type(target_.type, [&]<typename Y>(Y /*tag*/) {
+        const A* in = raw<A>(*source);
+        Y* out = raw<Y>(*target);
+        parallel_for(
+            context.threads(), source->size() / width, std::max<std::int64_t>(kElementGrain / width, 1),
+            [&](std::int64_t begin, std::int64_t end) {
+              for (std::int64_t row = begin; row < end; ++row) {
+                run_vectorized<AddVectorLoop<A, Y>>(in + row * width, vector_.data(), out + row * width,
+                                                    width, source_.zero_point, factor, &requantization);
+              }
+            });
+      });
+    });
+    return {};
+  }
+
+ private:
+  QuantParams source_;
+  QuantParams target_;
+  std::vector<float> vector_;  // in steps of the target
 };
 
 /// sums[c] += row[c]
@@ -247,6 +334,11 @@ const IntegerBinary* integer_binary(const Kernel* kernel) {
 
 std::unique_ptr<Kernel> make_integer_binary(const IntegerBinary& binary) {
   return std::make_unique<IntegerBinaryKernel>(binary);
+}
+
+std::unique_ptr<Kernel> make_integer_add_vector(const QuantParams& source, const QuantParams& target,
+                                                std::vector<float> vector) {
+  return std::make_unique<IntegerAddVector>(source, target, std::move(vector));
 }
 
 std::unique_ptr<Kernel> make_integer_table(const IntegerTable& table) {

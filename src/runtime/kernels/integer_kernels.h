@@ -39,6 +39,10 @@ struct IntegerBinary {
 };
 std::unique_ptr<Kernel> make_integer_binary(const IntegerBinary& binary);
 
+/// The sum with a vector of real numbers along the last dim (which is not turned to channels last).
+std::unique_ptr<Kernel> make_integer_add_vector(const QuantParams& source, const QuantParams& target,
+                                                std::vector<float> vector);
+
 /// Elementwise: the byte of the result for each byte of the source.
 struct IntegerTable {
   DataType source = DataType::kUint8;

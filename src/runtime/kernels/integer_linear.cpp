@@ -218,7 +218,7 @@ class IntegerProductKernel final : public IntegerLinearKernel {
     const std::int64_t rows = source->size() / k;
     PRESS_ASSIGN(Tensor * target, make_target(context, std::move(dims)));
     if (target->size() == 0) return {};
-    const onednn::MatrixProductSpec spec{rows, n, k, transpose_b_, bias() != nullptr, {}};
+    const onednn::MatrixProductSpec spec{rows, n, k, transpose_b_, bias() != nullptr, false, {}};
     PRESS_ASSIGN(onednn::MatrixProduct * product,
                  primitives_.find(spec, [this](const onednn::MatrixProductSpec& wanted) {
                    return onednn::MatrixProduct::create_integer(wanted, arithmetic());

@@ -67,7 +67,7 @@ class GemmKernel final : public Float32Kernel {
     float* out = target->mutable_data<float>().data();
     const bool bias = c != nullptr && beta == 1.0F && c->size() == n && (c->rank() == 1 || c->dims()[0] == 1);
     if (context.input_is_constant(1) && !transpose_a && alpha == 1.0F && k > 0 && (c == nullptr || bias)) {
-      const onednn::MatrixProductSpec spec{m, n, k, transpose_b, bias, tail_.activation};
+      const onednn::MatrixProductSpec spec{m, n, k, transpose_b, bias, false, tail_.activation};
       PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
       return product->run(context, a->data<float>().data(), b->data<float>().data(), &packed_,
                           bias ? c->data<float>().data() : nullptr, out);
@@ -162,13 +162,33 @@ Result<MatMulShape> matmul_shape(const KernelContext& context) {
 
 class FloatMatMulKernel final : public Float32Kernel {
  public:
-  Tail& tail() { return tail_; }
+  /// Of a constant matrix B: an activation, the addition of a constant vector, of a tensor like the result.
+  Absorption absorb(const Follower& follower) override {
+    if (tail_.activation.kind != onednn::Activation::Kind::kNone) return Absorption::kNo;
+    if (!follower.node.is("Add")) return absorb_activation(follower, tail_);
+    const Tensor* b = follower.own[1];
+    if (b->rank() != 2 || b->size() == 0 || b->type() != DataType::kFloat || tail_.residual) {
+      return Absorption::kNo;
+    }
+    if (follower.same_shape) {
+      tail_.residual = true;
+      return Absorption::kWithInput;
+    }
+    const Tensor* vector = follower.constants[1 - follower.position];
+    if (vector == nullptr || vector->type() != DataType::kFloat || vector->rank() != 1 ||
+        vector->size() != b->dims()[1] || bias_.defined()) {
+      return Absorption::kNo;
+    }
+    bias_ = *vector;
+    return Absorption::kYes;
+  }
 
  protected:
   Status run_float32(KernelContext& context) override {
     PRESS_ASSIGN(const MatMulShape shape, matmul_shape(context));
     PRESS_ASSIGN(const Tensor* a, required(context, 0, DataType::kFloat));
     PRESS_ASSIGN(const Tensor* b, required(context, 1, DataType::kFloat));
+    if (bias_.defined() || tail_.residual) return multiply_and_add(context, shape, *a, *b);
     PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, shape.target));
     if (target->size() == 0) return {};
     const float* a_data = a->data<float>().data();
@@ -181,7 +201,7 @@ class FloatMatMulKernel final : public Float32Kernel {
     if (b->rank() <= 2) {  // one right-hand matrix: all rows of A at once
       const std::int64_t rows = product(shape.batch) * shape.m;
       if (context.input_is_constant(1)) {
-        const onednn::MatrixProductSpec spec{rows, shape.n, shape.k, false, false, tail_.activation};
+        const onednn::MatrixProductSpec spec{rows, shape.n, shape.k, false, false, false, tail_.activation};
         PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
         return product->run(context, a_data, b_data, &packed_, nullptr, out);
       }
@@ -194,6 +214,39 @@ class FloatMatMulKernel final : public Float32Kernel {
   }
 
  private:
+  /// With a constant matrix B, and what was absorbed.
+  Status multiply_and_add(KernelContext& context, const MatMulShape& shape, const Tensor& a,
+                          const Tensor& b) {
+    const std::int64_t rows = product(shape.batch) * shape.m;
+    Tensor* target = nullptr;
+    bool in_place = false;
+    if (tail_.residual) {
+      PRESS_ASSIGN(const Tensor* residual, required(context, context.input_count() - 1, DataType::kFloat));
+      in_place = residual->dims() == shape.target;
+    }
+    const float* a_data = a.data<float>().data();
+    if (in_place) {
+      PRESS_ASSIGN(target, context.continue_input(0, context.input_count() - 1));
+    } else {
+      PRESS_ASSIGN(target, context.allocate_output(0, DataType::kFloat, shape.target));
+    }
+    if (target->size() == 0) return {};
+    float* out = target->mutable_data<float>().data();
+    const onednn::MatrixProductSpec spec{
+        rows,
+        shape.n,
+        shape.k,
+        false,
+        bias_.defined(),
+        in_place,
+        in_place || !tail_.residual ? tail_.activation : onednn::Activation{}};
+    PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
+    PRESS_TRY(product->run(context, a_data, b.data<float>().data(), &packed_,
+                           bias_.defined() ? bias_.data<float>().data() : nullptr, out));
+    if (in_place || !tail_.residual) return {};
+    return tail_.apply(*target, context.input(context.input_count() - 1));
+  }
+
   static Status multiply_batches(const KernelContext& context, const MatMulShape& shape, const float* a,
                                  const float* b, float* out) {
     const std::int64_t count = product(shape.batch);
@@ -216,6 +269,7 @@ class FloatMatMulKernel final : public Float32Kernel {
   }
 
   Tail tail_;
+  Tensor bias_;  // absorbed; undefined where there is none
   Products products_;
   onednn::PackedWeights packed_;
 };
@@ -225,7 +279,7 @@ class MatMulKernel final : public Kernel {
   Absorption absorb(const Follower& follower) override {
     const bool floats =
         follower.own.size() > 1 && follower.own[1] != nullptr && is_floating_point(follower.own[1]->type());
-    return floats ? absorb_activation(follower, floats_.tail()) : Absorption::kNo;
+    return floats ? floats_.absorb(follower) : Absorption::kNo;
   }
 
   Status run(KernelContext& context) override {

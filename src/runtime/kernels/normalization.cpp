@@ -7,6 +7,7 @@
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/parallel.h"
+#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 
@@ -19,20 +20,54 @@ struct Moments {
   double variance = 0;  // of the population
 };
 
+/// Sums run side by side, in double: what is summed up last is as exact as what is summed up first.
+struct MomentsLoop {
+  PRESS_VECTOR_LOOP void run(const float* values, std::int64_t count, Moments* result) {
+    constexpr std::int64_t kLanes = 16;
+    const std::int64_t whole = count / kLanes * kLanes;
+    std::array<double, kLanes> lanes{};
+    for (std::int64_t i = 0; i < whole; i += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane)
+        lanes[static_cast<std::size_t>(lane)] += values[i + lane];
+    }
+    double total = 0;
+    for (std::int64_t i = whole; i < count; ++i) total += values[i];
+    for (const double lane : lanes) total += lane;
+    const double mean = total / static_cast<double>(count);
+    lanes.fill(0);
+    for (std::int64_t i = 0; i < whole; i += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        const double difference = values[i + lane] - mean;
+        lanes[static_cast<std::size_t>(lane)] += difference * difference;
+      }
+    }
+    double squares = 0;
+    for (std::int64_t i = whole; i < count; ++i) {
+      const double difference = values[i] - mean;
+      squares += difference * difference;
+    }
+    for (const double lane : lanes) squares += lane;
+    *result = {mean, squares / static_cast<double>(count)};
+  }
+};
+
 Moments moments(const float* values, std::int64_t count) {
   Moments result;
-  if (count == 0) return result;
-  double total = 0;
-  for (std::int64_t i = 0; i < count; ++i) total += values[i];
-  result.mean = total / static_cast<double>(count);
-  double squares = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double difference = values[i] - result.mean;
-    squares += difference * difference;
-  }
-  result.variance = squares / static_cast<double>(count);
+  if (count > 0) run_vectorized<MomentsLoop>(values, count, &result);
   return result;
 }
+
+/// y = (x - mean) · factor · gamma + beta; beta may be null
+struct NormalizeLoop {
+  PRESS_VECTOR_LOOP void run(const float* x, float* y, std::int64_t width, float mean, float factor,
+                             const float* gamma, const float* beta) {
+    if (beta != nullptr) {
+      for (std::int64_t j = 0; j < width; ++j) y[j] = (x[j] - mean) * factor * gamma[j] + beta[j];
+    } else {
+      for (std::int64_t j = 0; j < width; ++j) y[j] = (x[j] - mean) * factor * gamma[j];
+    }
+  }
+};
 
 /// A tensor seen as batch x channels x everything behind.
 struct Planes {
@@ -204,9 +239,7 @@ Status layer_normalization(KernelContext& context) {
       const double inverse = 1.0 / std::sqrt(m.variance + epsilon);
       const auto mean = static_cast<float>(m.mean);
       const auto factor = static_cast<float>(inverse);
-      for (std::int64_t j = 0; j < width; ++j) {
-        y[j] = (x[j] - mean) * factor * gamma[j] + (beta != nullptr ? beta[j] : 0.0F);
-      }
+      run_vectorized<NormalizeLoop>(x, y, width, mean, factor, gamma, beta);
       if (means != nullptr) means[i] = mean;
       if (inverse_deviations != nullptr) inverse_deviations[i] = factor;
     }

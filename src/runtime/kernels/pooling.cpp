@@ -9,6 +9,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/layout.h"
 #include "runtime/parallel.h"
+#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 
@@ -251,6 +252,14 @@ Result<Dims> plain_dims(const Tensor& source) {
   return from_channels_last(source.dims());
 }
 
+/// best[c] = max(best[c], row[c])
+template <typename T>
+struct LargerRow {
+  PRESS_VECTOR_LOOP void run(const T* row, T* best, std::int64_t count) {
+    for (std::int64_t c = 0; c < count; ++c) best[c] = row[c] > best[c] ? row[c] : best[c];
+  }
+};
+
 template <typename T>
 Status max_pool_rows(KernelContext& context, const Tensor& source) {
   PRESS_ASSIGN(const Dims dims, plain_dims(source));
@@ -268,7 +277,7 @@ Status max_pool_rows(KernelContext& context, const Tensor& source) {
                                                          : std::numeric_limits<T>::lowest());
         for_each_element(pooling, z, y, x, [&](std::int64_t offset) {
           const T* row = in + (sample + offset) * channels;
-          for (std::int64_t c = 0; c < channels; ++c) best[c] = row[c] > best[c] ? row[c] : best[c];
+          run_vectorized<LargerRow<T>>(row, best, channels);
         });
       });
   return {};

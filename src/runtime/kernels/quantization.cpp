@@ -11,6 +11,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/narrow.h"
 #include "runtime/parallel.h"
+#include "runtime/vector_math.h"
 
 namespace press::kernels {
 
@@ -180,16 +181,10 @@ Result<IntegerRange> range_of(DataType type) {
   }
 }
 
-/// The nearest integer, half to even, for |value| below 2^22. The sum has no bits left for fractions;
-/// std::nearbyint would be a call per element.
-float round_small(float value) {
-  constexpr float kShift = 12582912.0F;  // 1.5 · 2^23
-  return (value + kShift) - kShift;
-}
-
 /// One element. Saturates before it rounds, which gives the same since the ends are integers; NaN becomes the
 /// low end.
-std::int32_t quantized(float value, float scale, std::int32_t zero_point, IntegerRange range) {
+PRESS_VECTOR_INLINE std::int32_t quantized(float value, float scale, std::int32_t zero_point,
+                                           IntegerRange range) {
   const auto low = static_cast<float>(range.low - zero_point);
   const auto high = static_cast<float>(range.high - zero_point);
   const float ratio = value / scale;
@@ -198,23 +193,18 @@ std::int32_t quantized(float value, float scale, std::int32_t zero_point, Intege
 }
 
 template <typename T>
-void quantize_runs(int threads, const Grid& grid, const float* in, const std::vector<float>& scales,
-                   const std::vector<std::int32_t>& zero_points, IntegerRange range, T* out) {
-  for_each_run(threads, grid, [&](std::int64_t first, std::int64_t count, std::int64_t which) {
-    const float scale = scales[static_cast<std::size_t>(which)];
-    const std::int32_t zero = zero_points.empty() ? 0 : zero_points[static_cast<std::size_t>(which)];
-    for (std::int64_t i = first; i < first + count; ++i)
-      out[i] = static_cast<T>(quantized(in[i], scale, zero, range));
-  });
-}
+struct QuantizeLoop {
+  PRESS_VECTOR_LOOP void run(const float* in, std::int64_t count, float scale, std::int32_t zero,
+                             IntegerRange range, T* out) {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(quantized(in[i], scale, zero, range));
+  }
+};
 
 template <typename T>
-void dequantize_runs(int threads, const Grid& grid, const T* in, const std::vector<float>& scales,
-                     const std::vector<std::int32_t>& zero_points, float* out) {
-  for_each_run(threads, grid, [&](std::int64_t first, std::int64_t count, std::int64_t which) {
-    const float scale = scales[static_cast<std::size_t>(which)];
-    const std::int32_t zero = zero_points.empty() ? 0 : zero_points[static_cast<std::size_t>(which)];
-    for (std::int64_t i = first; i < first + count; ++i) {
+struct DequantizeLoop {
+  PRESS_VECTOR_LOOP void run(const T* in, std::int64_t count, float scale, [[maybe_unused]] std::int32_t zero,
+                             float* out) {
+    for (std::int64_t i = 0; i < count; ++i) {
       // In 64 bits: int32 values minus a zero point may not fit.
       if constexpr (std::is_floating_point_v<T>) {
         out[i] = in[i] * scale;
@@ -224,6 +214,35 @@ void dequantize_runs(int threads, const Grid& grid, const T* in, const std::vect
         out[i] = static_cast<float>(static_cast<std::int64_t>(in[i]) - zero) * scale;
       }
     }
+  }
+};
+
+struct QuantizeAndBackLoop {
+  PRESS_VECTOR_LOOP void run(const float* in, std::int64_t count, float scale, std::int32_t zero,
+                             IntegerRange range, float* out) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      out[i] = static_cast<float>(quantized(in[i], scale, zero, range) - zero) * scale;
+    }
+  }
+};
+
+template <typename T>
+void quantize_runs(int threads, const Grid& grid, const float* in, const std::vector<float>& scales,
+                   const std::vector<std::int32_t>& zero_points, IntegerRange range, T* out) {
+  for_each_run(threads, grid, [&](std::int64_t first, std::int64_t count, std::int64_t which) {
+    const float scale = scales[static_cast<std::size_t>(which)];
+    const std::int32_t zero = zero_points.empty() ? 0 : zero_points[static_cast<std::size_t>(which)];
+    run_vectorized<QuantizeLoop<T>>(in + first, count, scale, zero, range, out + first);
+  });
+}
+
+template <typename T>
+void dequantize_runs(int threads, const Grid& grid, const T* in, const std::vector<float>& scales,
+                     const std::vector<std::int32_t>& zero_points, float* out) {
+  for_each_run(threads, grid, [&](std::int64_t first, std::int64_t count, std::int64_t which) {
+    const float scale = scales[static_cast<std::size_t>(which)];
+    const std::int32_t zero = zero_points.empty() ? 0 : zero_points[static_cast<std::size_t>(which)];
+    run_vectorized<DequantizeLoop<T>>(in + first, count, scale, zero, out + first);
   });
 }
 
@@ -331,9 +350,7 @@ Status quantize_and_back(KernelContext& context) {
   const float scale = parameters.scales[0];
   const std::int32_t zero = parameters.zero_points.empty() ? 0 : parameters.zero_points[0];
   parallel_for(context.threads(), source->size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      out[i] = static_cast<float>(quantized(in[i], scale, zero, range) - zero) * scale;
-    }
+    run_vectorized<QuantizeAndBackLoop>(in + begin, end - begin, scale, zero, range, out + begin);
   });
   return {};
 }

@@ -19,6 +19,7 @@
 #include "runtime/kernel.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/parallel.h"
+#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 
@@ -164,6 +165,16 @@ class BroadcastLoop {
   std::vector<Dims> strides_;  // per operand
 };
 
+template <typename A, typename B, typename R, typename Op, bool repeat_a, bool repeat_b>
+struct CombineLoop {
+  PRESS_VECTOR_LOOP void run(const A* a, const B* b, R* target, std::int64_t count, const Op* op) {
+    const A one_a = *a;
+    const B one_b = *b;
+    for (std::int64_t i = 0; i < count; ++i)
+      target[i] = (*op)(repeat_a ? one_a : a[i], repeat_b ? one_b : b[i]);
+  }
+};
+
 /// One output element from one element of each operand: out[i] = op(a[i], b[i]).
 template <typename A, typename B, typename R, typename Op>
 void combine(const BroadcastLoop& loop, const A* a, const B* b, R* out, int threads, const Op& op) {
@@ -174,13 +185,11 @@ void combine(const BroadcastLoop& loop, const A* a, const B* b, R* out, int thre
                 const A* left = a + from[0];
                 const B* right = b + from[1];
                 if (!repeat_a && !repeat_b) {
-                  for (std::int64_t i = 0; i < count; ++i) target[i] = op(left[i], right[i]);
+                  run_vectorized<CombineLoop<A, B, R, Op, false, false>>(left, right, target, count, &op);
                 } else if (!repeat_a) {
-                  const B one = *right;
-                  for (std::int64_t i = 0; i < count; ++i) target[i] = op(left[i], one);
+                  run_vectorized<CombineLoop<A, B, R, Op, false, true>>(left, right, target, count, &op);
                 } else if (!repeat_b) {
-                  const A one = *left;
-                  for (std::int64_t i = 0; i < count; ++i) target[i] = op(one, right[i]);
+                  run_vectorized<CombineLoop<A, B, R, Op, true, false>>(left, right, target, count, &op);
                 } else {
                   std::fill_n(target, count, op(*left, *right));
                 }
