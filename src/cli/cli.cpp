@@ -144,6 +144,9 @@ std::vector<std::unique_ptr<Verb>> make_verbs() {
   verbs.push_back(make_evaluate());
   verbs.push_back(make_compare());
   verbs.push_back(make_expand());
+  verbs.push_back(make_analyze());
+  verbs.push_back(make_sweep());
+  verbs.push_back(make_report());
   verbs.push_back(make_passes());
   return verbs;
 }

@@ -88,8 +88,9 @@ void Console::clear_bar() {
 
 void Console::draw_bar(std::string_view doing, std::int64_t done, std::int64_t total) {
   const steady_clock::time_point now = steady_clock::now();
-  if (bar_doing_ != doing) {
-    bar_doing_ = doing;
+  // What comes behind a colon is a part of the work, which goes on.
+  if (const std::string_view work = doing.substr(0, doing.find(':')); bar_doing_ != work) {
+    bar_doing_ = work;
     bar_start_ = now;
     bar_last_ = now - kRedrawEvery;
   }
@@ -102,8 +103,8 @@ void Console::draw_bar(std::string_view doing, std::int64_t done, std::int64_t t
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   std::string numbers = total > 0 ? fmt::format(" {}/{}", done, total) : std::string();
   if (total > 0 && rate > 0) {
-    numbers +=
-        fmt::format("  {:.0f}/s  {} left", rate, human_seconds(static_cast<double>(total - done) / rate));
+    const std::string speed = rate < 1 ? fmt::format("{:.0f}/min", 60 * rate) : fmt::format("{:.0f}/s", rate);
+    numbers += fmt::format("  {}  {} left", speed, human_seconds(static_cast<double>(total - done) / rate));
   }
   constexpr std::size_t kWidestBar = 30;
   const std::size_t width = terminal_width();

@@ -113,6 +113,17 @@ Status RecipeFlags::apply(Recipe& recipe) const {
   return {};
 }
 
+std::vector<std::string> RecipeFlags::given() const {
+  std::vector<std::string> words;
+  for (const Flag& flag : flags_) {
+    for (const std::string& value : flag.given->results()) {
+      words.push_back(flag.name);
+      words.push_back(value);
+    }
+  }
+  return words;
+}
+
 void TextTarget::add(CLI::App& app, std::string flag_name, std::string_view help) {
   flag = std::move(flag_name);
   extension = flag == "--markdown" ? ".md" : flag == "--junit" ? ".xml" : "." + flag.substr(2);

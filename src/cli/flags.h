@@ -43,6 +43,9 @@ class RecipeFlags {
   /// Sets in `recipe` what was given. Errors: kUsage, naming the flag.
   Status apply(Recipe& recipe) const;
 
+  /// What was given, as words of a command line.
+  std::vector<std::string> given() const;
+
  private:
   struct Flag {
     std::string name;

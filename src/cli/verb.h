@@ -34,6 +34,9 @@ std::unique_ptr<Verb> make_prune();
 std::unique_ptr<Verb> make_evaluate();
 std::unique_ptr<Verb> make_compare();
 std::unique_ptr<Verb> make_expand();
+std::unique_ptr<Verb> make_analyze();
+std::unique_ptr<Verb> make_sweep();
+std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_passes();
 
 /// All verbs in the order of the help text.

@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "engine_flags.h"
 #include "evaluation_flow.h"
 #include "press/pipeline/gates.h"
 #include "press/support/units.h"
@@ -206,15 +207,7 @@ class EvaluateVerb : public Verb {
         ->type_name("N")
         ->default_str("50, within 2 seconds a model")
         ->group(kTimeGroup);
-    app.add_option("--engine", engine_, "what runs the models: compress or onnxruntime")
-        ->check(CLI::IsMember({"compress", "onnxruntime"}))
-        ->type_name("NAME")
-        ->default_str("compress")
-        ->group(kTimeGroup);
-    app.add_option("--ort-library", ort_library_, "ONNX Runtime's shared library, for --engine onnxruntime")
-        ->type_name("FILE")
-        ->default_str("libonnxruntime.so as the system finds it")
-        ->group(kTimeGroup);
+    engine_.add(app, kTimeGroup);
     gates_.add(app);
   }
 
@@ -227,9 +220,7 @@ class EvaluateVerb : public Verb {
       options.timing.rounds = rounds_;
       options.timing.max_seconds = std::numeric_limits<double>::infinity();
     }
-    if (engine_ == "onnxruntime") {
-      PRESS_ASSIGN(options.onnxruntime, OnnxRuntime::load(ort_library_));
-    }
+    PRESS_ASSIGN(options.onnxruntime, engine_.load());
     PRESS_ASSIGN(Evaluation evaluation, flow_.run(options, console));
     evaluation.gates = check_gates(evaluation, limits);
     PRESS_TRY(write(evaluation));
@@ -254,9 +245,6 @@ class EvaluateVerb : public Verb {
       if (!limit.kind->needs_latency || timing_) continue;
       return Error(ErrorCode::kUsage,
                    fmt::format("--{} and --no-timing exclude each other", limit.kind->name));
-    }
-    if (!ort_library_.empty() && engine_ != "onnxruntime") {
-      return Error(ErrorCode::kUsage, "--ort-library is for --engine onnxruntime");
     }
     return {};
   }
@@ -323,8 +311,7 @@ class EvaluateVerb : public Verb {
   bool confusion_ = false;
   int warm_up_ = 3;
   int rounds_ = 0;
-  std::string engine_ = "compress";
-  std::string ort_library_;
+  EngineFlags engine_;
 };
 
 }  // namespace

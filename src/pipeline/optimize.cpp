@@ -13,6 +13,7 @@
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
 #include "press/passes/quantize.h"
+#include "press/pipeline/calibration_store.h"
 #include "press/pipeline/recovery.h"
 #include "press/pipeline/samples.h"
 #include "press/support/units.h"
@@ -166,14 +167,37 @@ class Run {
   }
 
   Result<CalibrationTable> calibrated() {
-    const Clock::time_point start = Clock::now();
     PRESS_ASSIGN(Samples samples,
                  Samples::open(recipe_.calibration, *model_.graph, kCalibrationSamples, options_.threads));
     PRESS_ASSIGN(const std::vector<const Value*> values, values_to_calibrate(model_, context_.quantize));
+    const auto measure = [&] { return measured(samples, values); };
+    PRESS_ASSIGN(CalibrationStore::Entry entry,
+                 options_.calibrations != nullptr
+                     ? options_.calibrations->get(calibration_key(samples, values), measure)
+                     : measure());
+    for (const std::string& warning : samples.warnings()) report_.warnings.push_back(warning);
+    report_.calibration = std::move(entry.report);
+    return std::move(entry.table);
+  }
+
+  /// All that the table depends on.
+  std::string calibration_key(const Samples& samples, std::span<const Value* const> values) const {
+    const SampleOptions& set = recipe_.calibration;
+    std::string key = fmt::format("{:016x} {} {} {} {} {} {}", fingerprint(*model_.graph), set.path,
+                                  set.labels, samples.size(), set.seed ? std::to_string(*set.seed) : "evenly",
+                                  set.skip_corrupt, samples.preprocess());
+    for (const Value* value : values) key += '\n' + value->name();
+    return key;
+  }
+
+  Result<CalibrationStore::Entry> measured(Samples& samples, std::span<const Value* const> values) {
+    const Clock::time_point start = Clock::now();
     std::atomic<std::int64_t> done = 0;
-    const CalibrateOptions calibration{.threads = options_.threads,
-                                       .observer = context_.quantize.observer,
-                                       .progress = [&](std::int64_t samples_done) { done = samples_done; }};
+    const CalibrateOptions calibration{
+        .threads = options_.threads,
+        // A table that others share keeps bins: every observer reads from them.
+        .observer = options_.calibrations != nullptr ? Observer::kPercentile : context_.quantize.observer,
+        .progress = [&](std::int64_t samples_done) { done = samples_done; }};
     // The source is asked between batches, one thread at a time: the place to tell progress and to be
     // stopped.
     const BatchSource source = [&, batches = samples.source(),
@@ -184,15 +208,14 @@ class Run {
     };
     PRESS_ASSIGN(CalibrationTable table, calibrate(model_, values, source, calibration));
     PRESS_TRY(tell("calibrating", samples.size(), samples.size()));
-    for (const std::string& warning : samples.warnings()) report_.warnings.push_back(warning);
-    report_.calibration = CalibrationReport{
+    CalibrationReport report{
         .path = samples.path(),
         .samples = samples.size() - static_cast<std::int64_t>(samples.skipped().size()),
         .skipped = samples.skipped(),
         .preprocess = samples.preprocess(),
         .seconds = std::chrono::duration<double>(Clock::now() - start).count(),
     };
-    return table;
+    return CalibrationStore::Entry{std::move(table), std::move(report)};
   }
 
   Result<Recovery> recovered_weights() {

@@ -2,7 +2,7 @@
 _compress() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD - 1]}" flags="" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "inspect optimize quantize prune evaluate compare expand passes --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "inspect optimize quantize prune evaluate compare expand analyze sweep report passes --help --version" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
@@ -13,6 +13,9 @@ _compress() {
     evaluate) flags="--images --json --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads --csv --markdown --junit --per-class --confusion --timing --no-timing --packed --no-packed --warm-up --rounds --engine --ort-library --min-top1 --min-top5 --max-drop --min-agreement --min-sqnr --max-size --max-size-ratio --max-latency --max-latency-ratio -q --quiet -v --verbose -h --help" ;;
     compare) flags="--images --json --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads -q --quiet -v --verbose -h --help" ;;
     expand) flags="-o --output -f --force -n --dry-run -q --quiet -v --verbose -h --help" ;;
+    analyze) flags="--recipe --worst --images --json --svg --limit --preprocess --labels --seed --batch --skip-corrupt --no-skip-corrupt --resize --crop --interpolation --scale --mean --std --channels --layout --threads -q --quiet -v --verbose -h --help" ;;
+    sweep) flags="--spec -o --output --images --limit -j --jobs --timing --no-timing --retry --shard --emit --shards --engine --ort-library --threads -q --quiet -v --verbose -h --help" ;;
+    report) flags="--svg -q --quiet -v --verbose -h --help" ;;
     passes) flags="--markdown -q --quiet -v --verbose -h --help" ;;
   esac
   case "$previous" in

@@ -43,12 +43,16 @@ struct OptimizeReport {
       warnings;  // what the user should know: larger than before, nothing pruned, raw pixels
 };
 
+class CalibrationStore;
+
 struct OptimizeOptions {
   int threads = 1;  // of calibration; the result does not depend on it
   Progress progress;
   /// Writes what was done into the model's metadata (metadata_props), so that the file tells where it comes
   /// from.
   bool stamp = false;
+  /// Where calibration tables are kept for other runs over equal networks; null: nowhere.
+  CalibrationStore* calibrations = nullptr;
 };
 
 /// Samples that calibration takes where the recipe gives no limit.

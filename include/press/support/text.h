@@ -26,4 +26,7 @@ inline std::string quoted_path(std::string_view path) {
   return quoted(path, 4096);
 }
 
+/// A word as a POSIX shell reads it back, quoted where it must be.
+std::string shell_word(std::string_view word);
+
 }  // namespace press
