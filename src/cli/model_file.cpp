@@ -17,8 +17,8 @@ std::string shown(const std::string& path) {
   return path == "-" ? kStandardInput : press::quoted(path);
 }
 
-Result<Model> read_model(const std::string& path) {
-  return load_model(path);
+Result<Model> read_model(const std::string& path, const LoadOptions& options) {
+  return load_model(path, options);
 }
 
 Result<NamedModel> read_named_model(const std::string& path) {

@@ -6,6 +6,7 @@
 
 #include "console.h"
 #include "press/ir/graph.h"
+#include "press/onnx/model_io.h"
 #include "press/pipeline/evaluation.h"
 #include "press/support/result.h"
 
@@ -19,7 +20,7 @@ namespace press {
 std::string shown(const std::string& path);
 
 /// Reads a model ("-": standard input). Errors: as load_model, naming the file.
-Result<Model> read_model(const std::string& path);
+Result<Model> read_model(const std::string& path, const LoadOptions& options = {});
 
 /// The same with the bytes of its file (of its serialized form for standard input).
 Result<NamedModel> read_named_model(const std::string& path);

@@ -13,6 +13,10 @@ void OptimizeFlow::declare(CLI::App& app) {
   target.add(app);
   json.add(app, "write a report as JSON; without FILE or with - to standard output");
   app.add_flag("--stamp", stamp, "write version and passes into the model's metadata")->group(kGeneralGroup);
+  app.add_option("--explain", explain,
+                 "tell what happened to a node, named as in the file or by its first output")
+      ->type_name("NODE")
+      ->group(kGeneralGroup);
   threads.add(app);
 }
 
@@ -22,12 +26,12 @@ Status OptimizeFlow::run(const Recipe& recipe, Console& console) const {
     return Error(ErrorCode::kUsage,
                  "both the model and the report would go to standard output; give --json FILE");
   }
-  PRESS_ASSIGN(Model model, read_model(input));
+  PRESS_ASSIGN(Model model, read_model(input, {.freeze_initializers = recipe.freeze_initializers}));
   PRESS_TRY(target.check(input));
   if (recipe.asks_for_nothing()) console.say("nothing special is asked for: cleaning up and fusing");
 
   const OptimizeOptions options{
-      .threads = threads.resolved(), .progress = console.progress(), .stamp = stamp};
+      .threads = threads.resolved(), .progress = console.progress(), .explain = explain, .stamp = stamp};
   PRESS_ASSIGN(const OptimizeReport report, optimize(model, recipe, options));
   if (!target.dry_run) {
     PRESS_TRY(target.write(model, input));

@@ -21,6 +21,7 @@ struct OptimizeFlow {
   JsonTarget json;
   Threads threads;
   bool stamp = false;
+  std::string explain;
 
   /// MODEL, -o, --force, --dry-run, --json, --stamp, --threads.
   void declare(CLI::App& app);

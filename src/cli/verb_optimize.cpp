@@ -38,6 +38,7 @@ class OptimizeVerb : public Verb {
     flags_.add_section(app, {"prune."}, "Pruning");
     flags_.add_section(app, {"quantize."}, "Quantization");
     flags_.add_section(app, {"cluster.", "store."}, "Storage");
+    flags_.add_section(app, {"model."}, "The model");
     flags_.add_selection(app);
   }
 

@@ -168,7 +168,8 @@ Status read_opset(Bytes message, Graph& graph) {
 
 class GraphBuilder {
  public:
-  GraphBuilder(std::int64_t ir_version, TensorSource& source) : ir_version_(ir_version), source_(source) {}
+  GraphBuilder(std::int64_t ir_version, TensorSource& source, bool freeze = false)
+      : ir_version_(ir_version), source_(source), overridable_(ir_version >= 4 && !freeze) {}
 
   /// Fills `graph`; names that are not found in it are looked for in `outer`.
   Status build(const GraphFields& fields, Graph& graph, const Scope* outer = nullptr) {
@@ -198,7 +199,7 @@ class GraphBuilder {
   }
 
   // Before IR version 4 every initializer is listed among the inputs too, and is no input at all; since then
-  // an input with an initializer has a default that callers may override.
+  // an input with an initializer has a default that callers may override, unless it is to be frozen.
   Status add_inputs_and_constants(const GraphFields& fields, Graph& graph, Scope& scope) {
     PRESS_ASSIGN(std::vector<Initializer> initializers, read_initializers(fields));
     std::unordered_map<std::string_view, Initializer*> by_name;
@@ -224,7 +225,7 @@ class GraphBuilder {
                         quoted(info.name), escaped(to_string(info.type)), name(initializer->tensor.type()),
                         to_string(initializer->tensor.dims())));
       }
-      if (initializer != nullptr && ir_version_ < 4) continue;
+      if (initializer != nullptr && !overridable_) continue;
       Value* input = graph.add_input(std::string(info.name), info.type,
                                      initializer != nullptr ? std::move(initializer->tensor) : Tensor());
       input->opaque = info.extras;
@@ -237,11 +238,11 @@ class GraphBuilder {
     for (Initializer& initializer : initializers) {
       if (by_name.at(initializer.name) != &initializer) continue;  // the same once more
       const auto position = positions.find(initializer.name);
-      if (position != positions.end() && ir_version_ >= 4) continue;
+      if (position != positions.end() && overridable_) continue;
       Value* constant = graph.add_constant(std::move(initializer.tensor), std::string(initializer.name));
       constant->tensor_opaque = std::move(initializer.extras);
       constant->sparse = std::move(initializer.sparse);
-      if (position != positions.end()) {
+      if (position != positions.end() && ir_version_ < 4) {
         constant->legacy_input_position = static_cast<std::int64_t>(position->second);
         constant->opaque = fields.inputs[position->second].extras;
       }
@@ -400,6 +401,7 @@ class GraphBuilder {
 
   std::int64_t ir_version_;
   TensorSource& source_;
+  bool overridable_;  // inputs with an initializer
 };
 
 // -- models
@@ -435,7 +437,7 @@ Status add_function(Bytes message, TensorSource& source, Model& model) {
 
 }  // namespace
 
-Result<Model> import_model(Bytes bytes, TensorSource& source) {
+Result<Model> import_model(Bytes bytes, TensorSource& source, const LoadOptions& options) {
   Model model;
   model.ir_version = 0;
   wire::Parts graph;
@@ -468,7 +470,7 @@ Result<Model> import_model(Bytes bytes, TensorSource& source) {
     }
     model.graph->set_opset("", 1);
   }
-  PRESS_TRY(GraphBuilder(model.ir_version, source).build(fields, *model.graph));
+  PRESS_TRY(GraphBuilder(model.ir_version, source, options.freeze_initializers).build(fields, *model.graph));
   for (const Bytes function : functions) PRESS_TRY(add_function(function, source, model));
   return model;
 }

@@ -20,9 +20,9 @@ using wire::Bytes;
 constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int32_t>::max();  // what protobuf reads
 constexpr std::uint64_t kExternalAlignment = 4096;
 
-Result<Model> import_or_explain(Bytes bytes, TensorSource& source) {
+Result<Model> import_or_explain(Bytes bytes, TensorSource& source, const LoadOptions& options = {}) {
   if (bytes.empty()) return Error(ErrorCode::kInput, "the file is empty; an ONNX model is needed");
-  Result<Model> model = import_model(bytes, source);
+  Result<Model> model = import_model(bytes, source, options);
   if (model.ok()) return model;
   if (const std::string kind = recognize(bytes); !kind.empty()) return Error(ErrorCode::kInput, kind);
   return model;
@@ -34,10 +34,11 @@ std::string folder_of(const std::string& path) {
 }
 
 /// A model file whose external data is in `folder`; "" allows none.
-Result<Model> load_mapped(const Result<std::shared_ptr<const MappedFile>>& file, const std::string& folder) {
+Result<Model> load_mapped(const Result<std::shared_ptr<const MappedFile>>& file, const std::string& folder,
+                          const LoadOptions& options) {
   if (!file.ok()) return file.error();
   TensorSource source(*file, folder);
-  return import_or_explain((*file)->bytes(), source);
+  return import_or_explain((*file)->bytes(), source, options);
 }
 
 /// Weights that go into a file of their own, each at the start of a page.
@@ -155,10 +156,10 @@ Status save_file(const Model& model, const std::string& path, const SaveOptions&
 
 }  // namespace
 
-Result<Model> load_model(const std::string& path) {
+Result<Model> load_model(const std::string& path, const LoadOptions& options) {
   if (path == "-")
-    return load_mapped(MappedFile::standard_input(), {}).with_context("loading standard input");
-  return load_mapped(MappedFile::open(path), folder_of(path))
+    return load_mapped(MappedFile::standard_input(), {}, options).with_context("loading standard input");
+  return load_mapped(MappedFile::open(path), folder_of(path), options)
       .with_context(fmt::format("loading {}", quoted_path(path)));
 }
 

@@ -5,28 +5,33 @@
 #include <vector>
 
 #include "press/ops/operator.h"
+#include "press/passes/options.h"
+#include "press/passes/shape_cache.h"
 
 namespace press {
 
-/// Types as shape inference finds them, inferred when the first one is asked for. A pass that adds values
-/// while it asks must not ask for constants: their addresses may be those of values that are gone.
+/// Types as shape inference finds them, inferred when the first one is asked for and no pass before has done
+/// so. A pass that adds values while it asks must not ask for constants: their addresses may be those of
+/// values that are gone.
 class KnownTypes {
  public:
-  explicit KnownTypes(const Graph& graph) : graph_(graph) {}
+  KnownTypes(const Graph& graph, const PassContext& context)
+      : graph_(graph), cache_(context.shapes != nullptr ? context.shapes : &own_) {}
+  KnownTypes(const KnownTypes&) = delete;
+  KnownTypes& operator=(const KnownTypes&) = delete;
 
   /// Null where nothing is known, as for all values of a graph that inference rejects.
   const Type* type(const Value* value) {
-    if (!table_.has_value()) {
-      auto inferred = infer_shapes(graph_);
-      table_ = inferred.ok() ? std::move(inferred).value() : ShapeTable();
-    }
-    const auto found = table_->find(value);
-    return found != table_->end() ? &found->second.type : nullptr;
+    const Result<ShapeTable>& table = cache_->of(graph_);
+    if (!table.ok()) return nullptr;
+    const auto found = table->find(value);
+    return found != table->end() ? &found->second.type : nullptr;
   }
 
  private:
   const Graph& graph_;
-  std::optional<ShapeTable> table_;
+  ShapeCache own_;
+  ShapeCache* cache_;
 };
 
 /// What Reshape must be told to make `out` of a tensor of shape `in`: known extents as they are, 0 where one

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "facts.h"
+#include "pipeline/node_story.h"
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
 #include "press/passes/quantize.h"
@@ -57,6 +58,8 @@ class Run {
  public:
   Run(Model& model, const Recipe& recipe, const OptimizeOptions& options)
       : model_(model), recipe_(recipe), options_(options) {
+    const std::int64_t wanted = recipe.target != nullptr ? recipe.target->opset : 0;
+    context_.opset = recipe.opset > 0 ? recipe.opset : wanted;
     context_.prune = recipe.prune_options;
     context_.prune.nodes = both(recipe.nodes, recipe.prune_options.nodes);
     context_.quantize = recipe.quantize_options;
@@ -72,6 +75,10 @@ class Run {
 
   Result<OptimizeReport> run() {
     report_.before = size_of(model_);
+    if (!options_.explain.empty()) {
+      PRESS_ASSIGN(story_, NodeStory::begin(*model_.graph, options_.explain));
+    }
+    PRESS_TRY(change_interface(model_, recipe_.interface));
     PRESS_TRY(run_groups(first_groups()));
     if (wants(Precision::kInt8, kQuantizePass)) {
       PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
@@ -93,6 +100,7 @@ class Run {
     if (recipe_.store_options.form != StoreForm::kDense) PRESS_TRY(pack());
     if (options_.stamp) stamp();
     report_.after = size_of(model_);
+    if (story_.has_value()) report_.explanation = story_->lines();
     warn();
     return std::move(report_);
   }
@@ -100,6 +108,7 @@ class Run {
  private:
   std::vector<PassGroup> first_groups() const {
     std::vector<PassGroup> groups{cleanup_group()};
+    if (context_.opset > 0) groups.push_back({.passes = {kUpgradePass}});
     if (recipe_.fuse || recipe_.asks_for_nothing()) {
       // What one fusion leaves is what the next one looks for.
       PassGroup fuse = family_group("fuse");
@@ -141,6 +150,14 @@ class Run {
     PassManagerOptions manager;
     manager.only = recipe_.only_passes;
     manager.disable = recipe_.disabled_passes;
+    if (recipe_.target != nullptr) {
+      for (std::string& pass : recipe_.target->disabled_passes()) manager.disable.push_back(std::move(pass));
+    }
+    if (story_.has_value()) {
+      manager.observe = [this](const PassInfo& pass, const PassOutcome& outcome, const Graph& graph) {
+        story_->after(pass, outcome, graph);
+      };
+    }
     PRESS_TRY(tell("optimizing", 0, 0));
     PRESS_ASSIGN(std::vector<PassReport> reports, run_passes(model_, groups, context_, manager));
     for (PassReport& report : reports) add(std::move(report));
@@ -285,6 +302,7 @@ class Run {
   const Recipe& recipe_;
   const OptimizeOptions& options_;
   PassContext context_;
+  std::optional<NodeStory> story_;
   OptimizeReport report_;
 };
 

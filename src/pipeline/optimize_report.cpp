@@ -56,6 +56,7 @@ std::string to_json(const OptimizeReport& report) {
   json["passes"] = ordered_json::array();
   for (const PassReport& pass : report.passes) json["passes"].push_back(json_of(pass));
   json["calibration"] = report.calibration ? json_of(*report.calibration) : ordered_json(nullptr);
+  if (!report.explanation.empty()) json["explanation"] = report.explanation;
   json["warnings"] = report.warnings;
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
@@ -97,6 +98,7 @@ std::string summary(const OptimizeReport& report, bool verbose) {
     text += fmt::format("  zeros       {:.1f} % -> {:.1f} % of the weights\n", 100 * sparsity(before),
                         100 * sparsity(after));
   }
+  for (const std::string& line : report.explanation) text += fmt::format("  {}\n", line);
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "press/passes/dead_code.h"
+#include "press/passes/shape_cache.h"
 
 namespace press {
 namespace {
@@ -62,7 +63,9 @@ struct Step {
 class Manager {
  public:
   Manager(Model& model, const PassContext& context, PassManagerOptions options)
-      : model_(model), context_(context), options_(std::move(options)) {}
+      : model_(model), context_(context), options_(std::move(options)) {
+    context_.shapes = &shapes_;
+  }
 
   Result<std::vector<PassReport>> run(const std::vector<PassGroup>& groups) {
     for (const auto* names : {&options_.only, &options_.disable}) {
@@ -132,11 +135,13 @@ class Manager {
     if (!outcome.ok()) return std::move(outcome).error().with_context(doing);
     PRESS_TRY(verify(*model_.graph).with_context(doing));
     PRESS_TRY(check_truth(outcome->rewrites).with_context(doing));
+    if (outcome->rewrites > 0) shapes_.clear();
     if (outcome->rewrites > 0 && remove_dead_code(*model_.graph) > 0) {
       PRESS_TRY(verify(*model_.graph).with_context(doing));
       state_ = state_of(model_);
     }
     if (options_.dump) options_.dump(pass, to_text(*model_.graph));
+    if (options_.observe) options_.observe(pass, *outcome, *model_.graph);
 
     report.rewrites += outcome->rewrites;
     report.declined = std::move(outcome->declined);
@@ -161,7 +166,8 @@ class Manager {
   }
 
   Model& model_;
-  const PassContext& context_;
+  PassContext context_;
+  ShapeCache shapes_;
   const PassManagerOptions options_;
   std::vector<PassReport> reports_;
   ModelState state_;

@@ -172,7 +172,51 @@ constexpr std::int64_t kMany = std::int64_t{1} << 40;
 using Words = std::vector<std::string>;
 using Numbers = std::vector<double>;
 
+Status set_fixed_dims(Recipe& recipe, const OptionValue& value) {
+  recipe.interface.dims.clear();
+  for (const std::string& word : std::get<Words>(value)) {
+    PRESS_ASSIGN(auto dim, parse_fixed_dim(word));
+    recipe.interface.dims.push_back(std::move(dim));
+  }
+  return {};
+}
+
+Status set_input_shapes(Recipe& recipe, const OptionValue& value) {
+  recipe.interface.input_shapes.clear();
+  for (const std::string& word : std::get<Words>(value)) {
+    PRESS_ASSIGN(auto shape, parse_input_shape(word));
+    recipe.interface.input_shapes.push_back(std::move(shape));
+  }
+  return {};
+}
+
+Status set_target(Recipe& recipe, const OptionValue& value) {
+  recipe.target = find_target(text(value));
+  if (recipe.target != nullptr) return {};
+  std::vector<std::string_view> words;
+  for (const Target& known : all_targets()) words.push_back(known.name);
+  return not_allowed(fmt::format("'{}' is none of {}{}", text(value), fmt::join(words, ", "),
+                                 did_you_mean(text(value), words)));
+}
+
 constexpr RecipeOption kOptions[] = {
+    {"model.fix-dims", "--fix-dim", OptionKind::kTexts, "NAME=EXTENT", "none",
+     "give a named dim of the inputs an extent, as batch=1; may be repeated", set_fixed_dims},
+    {"model.input-shapes", "--input-shape", OptionKind::kTexts, "NAME:EXTENTS", "as the file says",
+     "all extents of an input, as data:1,3,224,224; may be repeated", set_input_shapes},
+    {"model.freeze-initializers", "--freeze-initializers", OptionKind::kSwitch, "", "false",
+     "make constants of weights that the file also lists as inputs, which callers may override; else they "
+     "stay as "
+     "they are",
+     PRESS_STORE(freeze_initializers, bool)},
+    {"model.opset", "--opset", OptionKind::kInteger, "N", "as the file says",
+     "raise the model to this operator set, 13 to 25", PRESS_SET(opset, integer_from(value, 13, 25))},
+    {"model.target", "--target", OptionKind::kText, "RUNTIME", "generic",
+     "where it will run: generic, onnxruntime-x86, onnxruntime-arm, tensorrt or openvino; decides which "
+     "fusions help, "
+     "and the operator set that they may use",
+     set_target},
+
     {"fuse", "--fuse", OptionKind::kSwitch, "", "false",
      "fuse operators: normalization, scales, biases, padding and parallel branches into layers; outputs "
      "differ by "

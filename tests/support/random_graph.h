@@ -235,6 +235,7 @@ class RandomGraph {
       default:
         other = constant({x.dims.back()}, 0.5F, 1.5F);
     }
+    if (below(8) == 0 && (type == "Add" || type == "Sub")) other = scalar(0.0F);
     const bool swapped = below(4) == 0 && type != "Div";
     push(swapped ? node(type, {other, x.value}) : node(type, {x.value, other}), x.dims);
   }

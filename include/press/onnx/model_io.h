@@ -16,10 +16,15 @@
 
 namespace press {
 
+struct LoadOptions {
+  /// Weights that the file lists as inputs too, which callers may override, become constants.
+  bool freeze_initializers = false;
+};
+
 /// Reads a model and its external data; "-" reads standard input, which cannot have external data. Errors:
 /// kInput for a file that is missing, no ONNX model, damaged or inconsistent; kUnsupported for one that is
 /// newer than we are.
-Result<Model> load_model(const std::string& path);
+Result<Model> load_model(const std::string& path, const LoadOptions& options = {});
 
 /// Reads a model from memory that `owner` keeps alive. External data is looked for in `folder`; "" allows
 /// none.

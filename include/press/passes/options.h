@@ -85,7 +85,13 @@ struct StoreOptions {
   StoreForm form = StoreForm::kAuto;  // where it is smaller than dense; kAuto: the smallest
 };
 
+class ShapeCache;
+
 struct PassContext {
+  /// Shapes as passes before found them, given by the pass manager; null: each pass infers its own.
+  ShapeCache* shapes = nullptr;
+  /// The operator set that upgrade_opset raises a model to; 0: the oldest one that quantization needs.
+  std::int64_t opset = 0;
   FoldOptions fold;
   PruneOptions prune;
   QuantizeOptions quantize;

@@ -39,6 +39,7 @@ struct OptimizeReport {
   ModelSize before;
   ModelSize after;
   std::optional<CalibrationReport> calibration;
+  std::vector<std::string> explanation;  // of the node that was asked for, one sentence each
   std::vector<std::string>
       warnings;  // what the user should know: larger than before, nothing pruned, raw pixels
 };
@@ -48,6 +49,8 @@ class CalibrationStore;
 struct OptimizeOptions {
   int threads = 1;  // of calibration; the result does not depend on it
   Progress progress;
+  /// The node, by its name or its first output's, of which the report tells what became of it; "": none.
+  std::string explain = {};
   /// Writes what was done into the model's metadata (metadata_props), so that the file tells where it comes
   /// from.
   bool stamp = false;
@@ -60,10 +63,10 @@ inline constexpr std::int64_t kCalibrationSamples = 200;
 /// And recovery.
 inline constexpr std::int64_t kRecoverySamples = 1024;
 
-/// Cleanup always runs; then fusing, pruning, calibration and quantization, as far as the recipe asks for
-/// them. A recipe that asks for nothing cleans up and fuses. Errors: kUsage where the recipe does not fit
-/// together (int8 without calibration samples); those of the passes, of reading samples and of running the
-/// model; the model is then of no further use.
+/// The interface is changed first, as far as the recipe says so. Cleanup always runs; then fusing, pruning,
+/// calibration and quantization, as far as the recipe asks for them. A recipe that asks for nothing cleans up
+/// and fuses. Errors: kUsage where the recipe does not fit together (int8 without calibration samples); those
+/// of the passes, of reading samples and of running the model; the model is then of no further use.
 Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const OptimizeOptions& options = {});
 
 /// As JSON: `"schema": 1`, see docs/usage.md.

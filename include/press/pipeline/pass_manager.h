@@ -30,6 +30,8 @@ struct PassManagerOptions {
   std::function<void(const PassInfo& pass, std::size_t index, std::size_t count)> progress;
   /// After each run of a pass: the graph as text.
   std::function<void(const PassInfo& pass, const std::string& text)> dump;
+  /// After each run of a pass, dead code removed: what it said and the graph it left.
+  std::function<void(const PassInfo& pass, const PassOutcome& outcome, const Graph& graph)> observe;
 };
 
 /// What one pass did, over all rounds of its group.

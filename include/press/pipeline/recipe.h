@@ -14,6 +14,8 @@
 
 #include "press/calibrate/preprocess.h"
 #include "press/passes/options.h"
+#include "press/pipeline/interface.h"
+#include "press/pipeline/target.h"
 #include "press/support/result.h"
 
 namespace press {
@@ -52,6 +54,10 @@ struct SampleOptions {
 enum class Precision { kAsIs, kInt8, kWeights, kFp16 };
 
 struct Recipe {
+  bool freeze_initializers = false;  // on loading, see LoadOptions
+  InterfaceOptions interface;
+  std::int64_t opset = 0;          // to raise the model to; 0: only where something asked for needs it
+  const Target* target = nullptr;  // null: any runtime
   bool fuse = false;
   bool prune = false;
   Precision precision = Precision::kAsIs;
@@ -67,7 +73,7 @@ struct Recipe {
 
   /// Neither fusing nor anything that costs accuracy is asked for.
   bool asks_for_nothing() const {
-    return !fuse && !prune && !cluster && precision == Precision::kAsIs &&
+    return !fuse && !prune && !cluster && precision == Precision::kAsIs && opset == 0 &&
            store_options.form == StoreForm::kDense;
   }
 };

@@ -172,9 +172,9 @@ void eliminate(Graph& graph, KnownTypes& types, PassOutcome& outcome) {
 
 }  // namespace
 
-Result<PassOutcome> eliminate_identity(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> eliminate_identity(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   eliminate(*model.graph, types, outcome);
   return outcome;
 }

@@ -26,6 +26,7 @@
 
 #include "passes/declarations.h"
 #include "press/ops/operator.h"
+#include "press/passes/shape_cache.h"
 #include "press/runtime/session.h"
 
 namespace press::passes {
@@ -213,7 +214,8 @@ class Folder {
 
 Result<PassOutcome> fold_constants(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  auto shapes = infer_shapes(*model.graph);
+  ShapeCache own;
+  const Result<ShapeTable>& shapes = (context.shapes != nullptr ? context.shapes : &own)->of(*model.graph);
   if (!shapes.ok()) outcome.notes.push_back("shapes are not used: " + shapes.error().message());
   const bool in_subgraphs = model.ir_version >= 4;
   Folder(context.fold, in_subgraphs, outcome).fold(*model.graph, shapes.ok() ? &*shapes : nullptr);

@@ -7,9 +7,11 @@
 //   Reshape, Flatten, Squeeze, Unsqueeze, and another of them
 //                             one Reshape to the last shape: its known extents, 0 where one is the input's at
 //                             the same place, -1 for one that is open
+//                             (a Transpose that only moves axes of extent 1 is one of them)
 //   Slice, Slice              where the axes differ, or both ranges are known
 //   Concat in a Concat        of the same axis, where nobody else uses the inner one
 //   Split, Concat             of all parts in order along the same axis: the input itself
+//   Concat with zeros         of ConstantOfShape at its ends: a Pad
 //   Relu, Relu; Relu, Clip(≥ 0, …)
 //                             the second one alone
 //
@@ -69,7 +71,7 @@ class Chains {
     Value* input = node.input(0);
     Node* first = input != nullptr ? input->producer() : nullptr;
     if (node.output() == nullptr || !node.domain().empty()) return false;
-    if (node.is("Concat")) return split_and_concat(node) || inner_concats(node);
+    if (node.is("Concat")) return split_and_concat(node) || inner_concats(node) || concat_with_zeros(node);
     if (first == nullptr || first->graph() != &graph_ || first->input(0) == nullptr ||
         !first->domain().empty()) {
       return false;
@@ -77,7 +79,7 @@ class Chains {
     if (node.is("Transpose") && first->is("Transpose")) return transposes(node, *first);
     if (node.is("Cast") && first->is("Cast")) return casts(node, *first);
     if (node.is("Slice") && first->is("Slice")) return slices(node, *first);
-    if (is_reshaping(node) && is_reshaping(*first)) return reshapes(node, *first);
+    if (is_view(node) && is_view(*first)) return reshapes(node, *first);
     if (first->is("Relu") && absorbs_relu(node)) {
       graph_.set_input(&node, 0, first->input(0));
       return true;
@@ -108,6 +110,24 @@ class Chains {
     return true;
   }
 
+  /// The elements keep their order: a Reshape, or a Transpose that leaves all axes but those of extent 1 in
+  /// order.
+  bool is_view(const Node& node) {
+    if (is_reshaping(node)) return true;
+    const Type* type = node.is("Transpose") ? types_.type(node.input(0)) : nullptr;
+    const std::vector<std::int64_t> perm = node.ints_attribute("perm");
+    if (type == nullptr || !type->shape.has_value() || perm.size() != type->shape->size()) return false;
+    std::int64_t last = -1;
+    for (const std::int64_t axis : perm) {
+      if (axis < 0 || axis >= static_cast<std::int64_t>(perm.size())) return false;
+      const Dim& dim = (*type->shape)[static_cast<std::size_t>(axis)];
+      if (dim.known() && dim.value() == 1) continue;
+      if (axis < last) return false;
+      last = axis;
+    }
+    return true;
+  }
+
   bool reshapes(Node& node, const Node& first) {
     if (!is_private(node.input(0))) return false;
     const Type *in = types_.type(first.input(0)), *out = types_.type(node.output());
@@ -115,7 +135,7 @@ class Chains {
     const auto target = reshape_target_of(*in->shape, *out->shape);
     if (!target.has_value()) return false;
     Value* shape = add_integers(graph_, node.output()->name() + "_shape", *target);
-    for (const char* name : {"axis", "axes", "allowzero"}) node.remove_attribute(name);
+    for (const char* name : {"axis", "axes", "allowzero", "perm"}) node.remove_attribute(name);
     node.set_op_type("Reshape");
     graph_.set_input(&node, 0, first.input(0));
     graph_.set_input(&node, 1, shape);
@@ -219,6 +239,58 @@ class Chains {
     return true;
   }
 
+  /// The extent along `axis` of what ConstantOfShape fills with zeros of that type; nullopt for other values.
+  std::optional<std::int64_t> extent_of_zeros(const Value* value, DataType element, std::size_t axis) {
+    const Node* node = made_by(value, "ConstantOfShape");
+    const Type* type = node != nullptr ? types_.type(value) : nullptr;
+    if (type == nullptr || type->element != element || !type->shape.has_value() ||
+        axis >= type->shape->size() || !(*type->shape)[axis].known()) {
+      return std::nullopt;
+    }
+    const Tensor* fill = node->tensor_attribute("value");
+    const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+    if (fill != nullptr && !std::ranges::all_of(fill->bytes(), is_zero)) return std::nullopt;
+    return (*type->shape)[axis].value();
+  }
+
+  bool concat_with_zeros(Node& node) {
+    const Type* type = types_.type(node.output());
+    if (graph_.opset() < 11 || type == nullptr || !type->shape.has_value() ||
+        type->element != DataType::kFloat)
+      return false;
+    const auto rank = static_cast<std::int64_t>(type->shape->size());
+    std::int64_t axis = node.int_attribute("axis", 1);
+    axis += axis < 0 ? rank : 0;
+    if (axis < 0 || axis >= rank) return false;
+    Value* kept = nullptr;
+    std::int64_t before = 0, after = 0;
+    for (Value* input : node.inputs()) {
+      const auto zeros = extent_of_zeros(input, type->element, static_cast<std::size_t>(axis));
+      if (zeros.has_value()) {
+        (kept == nullptr ? before : after) += *zeros;
+      } else if (kept == nullptr) {
+        kept = input;
+      } else {
+        return false;
+      }
+    }
+    if (kept == nullptr || before + after == 0) return false;
+    std::vector<std::int64_t> pads(static_cast<std::size_t>(2 * rank), 0);
+    pads[static_cast<std::size_t>(axis)] = before;
+    pads[static_cast<std::size_t>(rank + axis)] = after;
+    node.set_op_type("Pad");
+    node.remove_attribute("axis");
+    set_only_input(node, kept);
+    graph_.set_input(&node, 1, add_integers(graph_, node.output()->name() + "_pads", pads));
+    return true;
+  }
+
+  void set_only_input(Node& node, Value* input) {
+    graph_.set_input(&node, 0, input);
+    for (std::size_t i = node.input_count(); i > 1; --i) graph_.set_input(&node, i - 1, nullptr);
+    graph_.truncate_inputs(&node, 1);
+  }
+
   bool split_and_concat(Node& node) {
     const Node* split = made_by(node.input(0), "Split");
     if (split == nullptr || split->graph() != &graph_ || split->input(0) == nullptr) return false;
@@ -229,9 +301,7 @@ class Chains {
     }
     node.set_op_type("Identity");
     node.remove_attribute("axis");
-    graph_.set_input(&node, 0, split->input(0));
-    for (std::size_t i = node.input_count(); i > 1; --i) graph_.set_input(&node, i - 1, nullptr);
-    graph_.truncate_inputs(&node, 1);
+    set_only_input(node, split->input(0));
     return true;
   }
 
@@ -250,9 +320,9 @@ class Chains {
 
 }  // namespace
 
-Result<PassOutcome> merge_chains(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> merge_chains(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for_each_graph(*model.graph, [&](Graph& graph) {
     if (graph.outer() == nullptr || model.ir_version >= 4) outcome.rewrites += Chains(graph, types).run();
   });

@@ -17,9 +17,9 @@
 
 namespace press::passes {
 
-Result<PassOutcome> simplify_shapes(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> simplify_shapes(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for_each_graph(*model.graph, [&](Graph& graph) {
     if (graph.outer() != nullptr && model.ir_version < 4) return;
     for (Node* node : graph.nodes_snapshot()) {

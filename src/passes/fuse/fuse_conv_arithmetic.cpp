@@ -47,9 +47,9 @@ bool fuse(Node& node, Node& producer, KnownTypes& types, std::string& reason) {
 
 }  // namespace
 
-Result<PassOutcome> fuse_conv_arithmetic(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> fuse_conv_arithmetic(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for_each_graph(*model.graph, [&](Graph& graph) {
     for (Node* node : graph.nodes_snapshot()) {
       const Value* input = variable_operand(*node);

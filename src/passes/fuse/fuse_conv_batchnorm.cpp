@@ -51,13 +51,13 @@ bool fuse(Node& norm, KnownTypes& types, std::string& reason) {
 
 }  // namespace
 
-Result<PassOutcome> fuse_conv_batchnorm(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> fuse_conv_batchnorm(Model& model, const PassContext& context) {
   std::vector<Node*> norms;
   for_each_node(*model.graph, [&](Node* node) {
     if (node->is("BatchNormalization")) norms.push_back(node);
   });
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for (Node* norm : norms) {
     if (!follows_linear_operator(*norm)) continue;
     const std::string label = norm->label();

@@ -76,10 +76,10 @@ bool fuse_transposes(Graph& graph, Node& gemm) {
 
 }  // namespace
 
-Result<PassOutcome> fuse_gemm(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> fuse_gemm(Model& model, const PassContext& context) {
   PassOutcome outcome;
   if (model.graph->opset() < 7) return outcome;  // broadcasting was an attribute
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for_each_graph(*model.graph, [&](Graph& graph) {
     for (Node* node : graph.nodes_snapshot()) {
       if (node->output() == nullptr) continue;

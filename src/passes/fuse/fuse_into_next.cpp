@@ -64,9 +64,9 @@ bool fuse(Node& node, Node& next, KnownTypes& types, std::string& reason) {
 
 }  // namespace
 
-Result<PassOutcome> fuse_into_next(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> fuse_into_next(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for_each_graph(*model.graph, [&](Graph& graph) {
     const std::vector<Node*> nodes = graph.nodes_snapshot();
     // From the end: what stands before a node that was folded away is folded next.

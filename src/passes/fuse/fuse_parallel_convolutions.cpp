@@ -223,9 +223,9 @@ class Fusion {
 
 }  // namespace
 
-Result<PassOutcome> fuse_parallel_convolutions(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> fuse_parallel_convolutions(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  KnownTypes types(*model.graph);
+  KnownTypes types(*model.graph, context);
   for_each_graph(*model.graph, [&](Graph& graph) {
     for (Node* node : graph.nodes_snapshot()) {
       if (!node->is("Add") || node->output() == nullptr || node->input(0) == nullptr ||

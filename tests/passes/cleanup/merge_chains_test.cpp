@@ -126,6 +126,37 @@ TEST(MergeChains, PutsNothingTogetherThatWasNotTakenApart) {
                   std::nullopt);
 }
 
+TEST(MergeChains, TakesATransposeOfExtentsOfOneForAReshape) {
+  const PassRun run = run_pass(
+      "merge_chains", model("(float[1,6,8] x) => (float[1,1,6,8] y) <int64[4] to = {1, 6, 1, 8}>", R"(
+      a = Reshape(x, to)
+      y = Transpose <perm = [0, 2, 1, 3]> (a)
+    )"));
+  EXPECT_EQ(operators(run.after), "Reshape");
+  expect_declines("merge_chains",
+                  model("(float[1,6,8] x) => (float[1,2,6,4] y) <int64[4] to = {1, 6, 2, 4}>", R"(
+      a = Reshape(x, to)
+      y = Transpose <perm = [0, 2, 1, 3]> (a)
+    )"),
+                  std::nullopt);
+}
+
+TEST(MergeChains, PadsInsteadOfJoiningZeros) {
+  const PassRun run =
+      run_pass("merge_chains",
+               model("(float[2,3] x) => (float[2,6] y) <int64[2] one = {2, 1}, int64[2] two = {2, 2}>", R"(
+      a = ConstantOfShape(one)
+      b = ConstantOfShape(two)
+      y = Concat <axis = 1> (a, x, b)
+    )"));
+  EXPECT_EQ(operators(run.after), "Pad");
+  expect_declines("merge_chains", model("(float[2,3] x) => (float[2,7] y) <int64[2] one = {2, 1}>", R"(
+      a = ConstantOfShape(one)
+      y = Concat <axis = 1> (x, a, x)
+    )"),
+                  std::nullopt);
+}
+
 TEST(MergeChains, LetsTheSecondReluDoTheWork) {
   const PassRun run = run_pass(
       "merge_chains", model("(float[2] x) => (float[2] y) <float low = {0.0}, float high = {6.0}>", R"(

@@ -91,6 +91,44 @@ TEST(UpgradeOpset, NamesWhatItCannotCarryOver) {
                   "spatial", options);
 }
 
+TEST(UpgradeOpset, GoesOnToTheOperatorSetThatIsAskedFor) {
+  const PassRunOptions to_18{.context = {.opset = 18}};
+  const PassRun run = run_pass(kPass,
+                               graph(11, R"(
+      a, b = Split <axis = 1> (z)
+      c = Add(a, b)
+      y = ReduceMean <axes = [0, 1], keepdims = 0> (c))",
+                                     "float[2,4] z"),
+                               to_18);
+  EXPECT_EQ(run.after.graph->opset(), 18);
+  EXPECT_EQ(run.after.ir_version, 8);
+  expect_model(
+      run.after,
+      R"(<ir_version: 8, opset_import: ["": 18]> g (float[2,4] z) => (float[] y) <int64[2] axes = {0, 1}> {
+      a, b = Split <axis = 1, num_outputs = 2> (z)
+      c = Add(a, b)
+      y = ReduceMean <keepdims = 0> (c, axes)
+    })");
+}
+
+TEST(UpgradeOpset, WritesDownDefaultsThatChanged) {
+  const PassRunOptions to_20{.context = {.opset = 20}, .executable = false};
+  const PassRun run = run_pass(kPass,
+                               graph(16, R"(
+      a = GridSample <mode = "bilinear"> (x, g1)
+      y = RoiAlign <output_height = 2, output_width = 2> (a, r, i))",
+                                     "float[1,1,4,4] x, float[1,4,4,2] g1, float[1,4] r, int64[1] i"),
+                               to_20);
+  const Node* sample = *run.after.graph->nodes().begin();
+  EXPECT_EQ(sample->string_attribute("mode", ""), "linear");
+  const PassRun older = run_pass(kPass,
+                                 graph(13, "y = RoiAlign <output_height = 2, output_width = 2> (x, r, i)",
+                                       "float[1,1,4,4] x, float[1,4] r, int64[1] i"),
+                                 to_20);
+  EXPECT_EQ((*older.after.graph->nodes().begin())->string_attribute("coordinate_transformation_mode", ""),
+            "output_half_pixel");
+}
+
 TEST(UpgradeOpset, LeavesNewerModelsAlone) {
   expect_declines(kPass, graph(13, "y = Relu(x)"), std::nullopt, {.executable = false});
   expect_declines(kPass, graph(20, "y = Relu(x)"), std::nullopt, {.executable = false});
