@@ -296,7 +296,7 @@ class Page {
                 [](const SweepCell& cell) -> std::optional<double> {
                   return static_cast<double>(cell.figures.gzip_bytes);
                 }));
-      add("time-over-" + name, lines(view, key, "Time of one sample over " + name, {"ms", milliseconds_text},
+      add("time-over-" + name, lines(view, key, "Time of one sample over " + name, {"ms", digits},
                                      [](const SweepCell& cell) -> std::optional<double> {
                                        if (!cell.timing) return std::nullopt;
                                        return cell.timing->latency.median_ms;
