@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "csv.h"
 #include "press/pipeline/evaluation.h"
 #include "press/support/units.h"
 #include "xml.h"
@@ -91,19 +92,6 @@ ordered_json json_of(const GateOutcome& gate) {
           {"found", or_null(gate.found)}, {"passed", gate.passed}, {"sentence", gate.sentence}};
 }
 
-/// A field of CSV (RFC 4180).
-std::string field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + '"';
-}
-
-template <typename T>
-std::string field(const std::optional<T>& number) {
-  return number ? fmt::format("{}", *number) : std::string();
-}
-
 std::string percent(const std::optional<double>& value) {
   return value ? fmt::format("{:.2f} %", *value) : "-";
 }
@@ -149,12 +137,12 @@ std::string to_csv(const Evaluation& evaluation) {
   for (const ModelEvaluation& model : evaluation.models) {
     const ModelFacts& facts = model.facts;
     text +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},", field(model.name), model.bytes,
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},", csv_field(model.name), model.bytes,
                     model.packed ? std::to_string(model.packed->gzip) : "",
                     model.packed ? std::to_string(model.packed->zstd) : "", facts.parameters, facts.weights,
-                    facts.weights - facts.zero_weights, facts.macs, field(model.peak_bytes),
-                    model.score.samples, model.score.labelled, field(model.score.top1_percent()),
-                    field(model.score.top5_percent()), field(model.score.agreement_percent()));
+                    facts.weights - facts.zero_weights, facts.macs, csv_field(model.peak_bytes),
+                    model.score.samples, model.score.labelled, csv_field(model.score.top1_percent()),
+                    csv_field(model.score.top5_percent()), csv_field(model.score.agreement_percent()));
     const Difference* difference = first_difference(model);
     if (difference != nullptr) {
       const double sqnr = difference->sqnr_db();

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "csv.h"
 #include "press/pipeline/sweep_report.h"
 #include "report_figures.h"
 
@@ -12,18 +13,6 @@ namespace press {
 namespace {
 
 using nlohmann::ordered_json;
-
-std::string field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + '"';
-}
-
-template <typename T>
-std::string field(const std::optional<T>& number) {
-  return number ? fmt::format("{}", *number) : std::string();
-}
 
 template <typename T>
 ordered_json or_null(const std::optional<T>& number) {
@@ -43,23 +32,24 @@ std::string results_csv(const std::vector<SweepCell>& cells) {
       "id,model,label,error,bytes,gzip_bytes,zstd_bytes,parameters,nonzero_weights,multiply_accumulates,"
       "peak_activation_bytes,samples,labelled,top1_percent,top5_percent,agreement_percent,sqnr_db,size_front,"
       "time_front,median_ms,p95_ms,latency_ratio,samples_per_second";
-  for (const std::string& key : keys) text += "," + field(key);
+  for (const std::string& key : keys) text += "," + csv_field(key);
   text += "\n";
   const Fronts fronts(cells);
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const SweepCell& cell = cells[i];
     const SweepCell::Figures& f = cell.figures;
-    text += fmt::format("{},{},{},{},", cell.id, field(cell.model), field(cell.label), field(cell.error));
+    text += fmt::format("{},{},{},{},", cell.id, csv_field(cell.model), csv_field(cell.label),
+                        csv_field(cell.error));
     if (cell.failed()) {
       text += ",,,,,,,,,,,,,,,,,,";
     } else {
       text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},", f.bytes, f.gzip_bytes,
                           f.zstd_bytes, f.parameters, f.nonzero_weights, f.macs, f.peak_bytes, f.samples,
-                          f.labelled, field(f.top1), field(f.top5), field(f.agreement), field(f.sqnr_db),
-                          fronts.by_size.count(i), fronts.by_time.count(i));
+                          f.labelled, csv_field(f.top1), csv_field(f.top5), csv_field(f.agreement),
+                          csv_field(f.sqnr_db), fronts.by_size.count(i), fronts.by_time.count(i));
       if (cell.timing) {
         const Latency& latency = cell.timing->latency;
-        text += fmt::format("{},{},{},{}", latency.median_ms, latency.p95_ms, field(latency_ratio(cell)),
+        text += fmt::format("{},{},{},{}", latency.median_ms, latency.p95_ms, csv_field(latency_ratio(cell)),
                             latency.samples_per_second());
       } else {
         text += ",,,";
@@ -68,7 +58,7 @@ std::string results_csv(const std::vector<SweepCell>& cells) {
     for (const std::string& key : keys) {
       const auto setting = std::find_if(cell.settings.begin(), cell.settings.end(),
                                         [&](const auto& entry) { return entry.first == key; });
-      text += "," + (setting == cell.settings.end() ? "" : field(setting->second));
+      text += "," + (setting == cell.settings.end() ? "" : csv_field(setting->second));
     }
     text += "\n";
   }
