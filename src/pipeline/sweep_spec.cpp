@@ -219,7 +219,7 @@ class Reader {
       }
       label += (label.empty() ? "" : ", ") + words;
     }
-    return label.empty() ? "cleanup" : label;
+    return label.empty() ? "base" : label;
   }
 
   std::string name_;
