@@ -150,7 +150,7 @@ std::string difference(const Tensor& found, const Tensor& expected) {
   }
   if (!is_floating_point(expected.type())) return found == expected ? "" : "the elements differ";
   const double relative = expected.type() == DataType::kFloat16    ? 2e-3
-                          : expected.type() == DataType::kBFloat16 ? 1e-2
+                          : expected.type() == DataType::kBFloat16 ? 2e-2
                                                                    : 1e-3;
   const double absolute = relative * 1e-2;
   for (std::size_t i = 0; i < static_cast<std::size_t>(expected.size()); ++i) {

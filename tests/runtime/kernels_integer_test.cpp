@@ -34,6 +34,12 @@ TEST(IntegerKernels, RemainderFollowsTheDivisor) {
   EXPECT_NE(failure(*model.graph, {ints({1}), ints({0})}).find("by 0"), std::string::npos);
 }
 
+TEST(IntegerKernels, ShiftsToTheRightKeepTheSign) {
+  const Model model = parsed(binary("y = BitShift<direction = \"RIGHT\">(a, b)"));
+  EXPECT_EQ(run_graph(*model.graph, {ints({-8, 8, -1, 4}), ints({1, 2, 40, -1})}).at(0),
+            ints({-4, 2, -1, 0}));
+}
+
 TEST(IntegerKernels, SumsWrapAround) {
   const Model model = parsed(binary("y = Sub(a, b)"));
   EXPECT_EQ(run_graph(*model.graph, {ints({kLowest}), ints({1})}).at(0),

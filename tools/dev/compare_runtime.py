@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """For developers: runs models here and in ONNX Runtime on the same seeded inputs and prints the largest difference.
 
-    compare_runtime.py RUN_MODEL MODEL... [--dim NAME=VALUE]... [--batch N] [--time] [--threads N]
+    compare_runtime.py RUN_MODEL MODEL... [--dim NAME=VALUE]... [--value INPUT=NUMBER]... [--batch N] [--time] [--threads N]
 
 RUN_MODEL is the program of tools/dev/run_model.cpp. Open dims are 1 unless --dim says otherwise; --batch sets an open
-first dim. The difference is relative to the largest value of the output.
+first dim; --value fills an input with one number. The difference is relative to the largest value of the output.
 """
 import argparse
 import pathlib
@@ -57,6 +57,8 @@ def compare(run_model, path, options):
         dims = dict(item.split("=") for item in options.dim)
         dims = {name: int(value) for name, value in dims.items()}
         feeds = {info.name: make_input(info, dims, options.batch, rng) for info in session.get_inputs()}
+        for name, value in (item.split("=") for item in options.value):
+            feeds[name] = np.full_like(feeds[name], float(value))
         expected = session.run(None, feeds)
     except Exception as error:  # what ONNX Runtime cannot do is not compared
         return f"ONNX Runtime: {str(error).splitlines()[0][:120]}"
@@ -88,6 +90,7 @@ def main():
     parser.add_argument("run_model")
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     parser.add_argument("--dim", action="append", default=[])
+    parser.add_argument("--value", action="append", default=[])
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--time", action="store_true")

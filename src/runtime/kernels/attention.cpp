@@ -1,4 +1,4 @@
-// Attention and RotaryEmbedding of ONNX's opset 23 and 24.
+// Attention and RotaryEmbedding of ONNX's opsets 23 to 25.
 //
 // Attention: softmax(scale · Q Kᵀ + mask) V for each batch entry and head; heads of K and V may serve several
 // heads of Q (grouped queries). Q, K and V are [batch, heads, sequence, size] or [batch, sequence, heads ·
@@ -104,6 +104,11 @@ class Bias {
         return reject("there are {} lengths for a batch of {}", bias.lengths_.size(), q.batch);
     }
     bias.causal_ = context.node().int_attribute("is_causal", 0) != 0;
+    bias.left_ = context.node().int_attribute("left_window_size", -1);
+    bias.right_ = context.node().int_attribute("right_window_size", -1);
+    constexpr std::int64_t kWidest = std::int64_t{1} << 40;
+    if (bias.left_ < -1 || bias.right_ < -1 || bias.left_ > kWidest || bias.right_ > kWidest)
+      return reject("a window of {} keys before and {} behind makes no sense", bias.left_, bias.right_);
     bias.past_ = past;
     bias.queries_ = q.length;
     return bias;
@@ -128,14 +133,20 @@ class Bias {
         }
       }
     }
-    std::int64_t end = keys_;
-    if (!lengths_.empty()) end = std::min(end, lengths_[static_cast<std::size_t>(b)]);
-    if (causal_) {
-      const std::int64_t before = lengths_.empty() ? past_ : lengths_[static_cast<std::size_t>(b)] - queries_;
-      end = std::min(end, position + before + 1);
+    // The key that stands where the query does; windows and causality count from there.
+    std::int64_t begin = 0, end = keys_;
+    std::int64_t place = position + past_;
+    if (!lengths_.empty()) {
+      const std::int64_t length = lengths_[static_cast<std::size_t>(b)];
+      end = std::min(end, length);
+      place = position + length - queries_;
     }
-    for (std::int64_t j = std::max<std::int64_t>(end, 0); j < keys_; ++j)
-      row[static_cast<std::size_t>(j)] = kMasked;
+    if (causal_) end = std::min(end, place + 1);
+    if (left_ >= 0) begin = std::max(begin, place - left_);
+    if (right_ >= 0) end = std::min(end, place + right_ + 1);
+    for (std::int64_t j = 0; j < keys_; ++j) {
+      if (j < begin || j >= end) row[static_cast<std::size_t>(j)] = kMasked;
+    }
     return std::ranges::any_of(row, [](float value) { return value != kMasked; });
   }
 
@@ -145,6 +156,7 @@ class Bias {
   std::int64_t mask_keys_ = 0, keys_ = 0, past_ = 0, queries_ = 0;
   std::vector<std::int64_t> lengths_;  // keys of each batch entry that are no padding; empty: all
   bool causal_ = false;
+  std::int64_t left_ = -1, right_ = -1;  // keys on either side that a query sees; negative: all
 };
 
 /// Which stage of the scores the fourth output shows.

@@ -247,9 +247,10 @@ Status bit_shift(KernelContext& context) {
   const bool left = direction == "LEFT";
   return bitwise(context, [left]<typename T>(T value, T by) -> T {
     using U = std::make_unsigned_t<T>;
-    if (static_cast<U>(by) >= std::numeric_limits<U>::digits) return 0;  // everything is shifted out
-    const auto bits = static_cast<std::uint64_t>(static_cast<U>(value));
-    return static_cast<T>(left ? bits << by : bits >> by);
+    const bool all = static_cast<U>(by) >= std::numeric_limits<U>::digits;  // everything is shifted out
+    if (left) return all ? T{0} : static_cast<T>(static_cast<std::uint64_t>(static_cast<U>(value)) << by);
+    if (all) return static_cast<T>(value < T{0} ? -1 : 0);
+    return static_cast<T>(value >> by);  // the sign stays
   });
 }
 Status bitwise_and(KernelContext& context) {

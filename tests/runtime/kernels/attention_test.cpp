@@ -41,6 +41,14 @@ TEST(Attention, APastComesBeforeTheNewKeys) {
   expect_floats(outputs.at(2), {1, 1, 2, 1}, {8, 6});
 }
 
+TEST(Attention, AWindowHidesKeysThatAreFarAway) {
+  const auto outputs = run_operators(
+      25, R"((float[1,1,3,1] q, float[1,1,3,1] k, float[1,1,3,1] v) => (y) {
+    y = Attention<left_window_size = 1, right_window_size = 0>(q, k, v) })",
+      {floats({1, 1, 3, 1}, {0, 0, 0}), floats({1, 1, 3, 1}, {1, 2, 3}), floats({1, 1, 3, 1}, {2, 4, 8})});
+  expect_floats(outputs.at(0), {1, 1, 3, 1}, {2, 3, 6});
+}
+
 TEST(RotaryEmbedding, TurnsPairsByTheAngleOfTheirPosition) {
   const std::vector<Tensor> inputs = {floats({1, 1, 1, 4}, {1, 2, 3, 4}), floats({2, 2}, {1, 1, 0, 1}),
                                       floats({2, 2}, {0, 0, 1, 0}), int64s({1, 1}, {1})};
