@@ -146,7 +146,8 @@ bool is_gelu_gate(const Pattern& pattern, const Value* gate, const Value* x, boo
   if (tanh == nullptr) return false;
   is_tanh = true;
   const Product outside = pattern.scaled(tanh->input(0));
-  if (outside.factors.size() != 1 || !is_close(outside.constant, std::sqrt(2 / std::numbers::pi))) return false;
+  if (outside.factors.size() != 1 || !is_close(outside.constant, std::sqrt(2 / std::numbers::pi)))
+    return false;
   const Node* add = pattern.inner(outside.factors[0], "Add");
   if (add == nullptr) return false;
   for (const std::size_t side : {0U, 1U}) {
