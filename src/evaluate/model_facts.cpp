@@ -1,22 +1,41 @@
 #include "press/evaluate/model_facts.h"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_set>
+
+#include "press/support/mapped_file.h"
 
 namespace press {
 namespace {
 
+/// Elements for which `is_one` holds, read as they stand in the file: no aligned copy is made, and pages of a
+/// mapped file are let go of, so that weights larger than memory can be counted.
+template <typename T, typename Predicate>
+std::int64_t count_elements(const Tensor& tensor, Predicate is_one) {
+  constexpr std::size_t kChunk = std::size_t{8} << 20;
+  std::int64_t count = 0;
+  for (std::span<const std::byte> bytes = tensor.bytes(); !bytes.empty();) {
+    const std::span<const std::byte> chunk = bytes.first(std::min(bytes.size(), kChunk));
+    for (std::size_t at = 0; at + sizeof(T) <= chunk.size(); at += sizeof(T)) {
+      T element;
+      std::memcpy(&element, chunk.data() + at, sizeof(T));
+      if (is_one(element)) ++count;
+    }
+    if (tensor.bytes().size() > kChunk) MappedFile::release(chunk);
+    bytes = bytes.subspan(chunk.size());
+  }
+  return count;
+}
+
 /// Elements equal to `zero` (the zero point; 0 for floating types, where -0 counts as well).
 template <typename T>
 std::int64_t count_equal(const Tensor& tensor, T zero) {
-  const std::span<const T> data = tensor.data<T>();
-  return std::count(data.begin(), data.end(), zero);
+  return count_elements<T>(tensor, [zero](T element) { return element == zero; });
 }
 
 std::int64_t count_half_zeros(const Tensor& tensor) {
-  const auto* bits = reinterpret_cast<const std::uint16_t*>(tensor.aligned_bytes());
-  return std::count_if(bits, bits + tensor.size(),
-                       [](std::uint16_t value) { return (value & 0x7FFFU) == 0; });
+  return count_elements<std::uint16_t>(tensor, [](std::uint16_t bits) { return (bits & 0x7FFFU) == 0; });
 }
 
 /// Zeros of a weight; integers are compared with `zero_point` (null: 0), which must hold one value for all

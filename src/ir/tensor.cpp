@@ -11,11 +11,13 @@
 #include <mutex>
 
 #include "press/support/hash.h"
+#include "press/support/mapped_file.h"
 
 namespace press {
 
 namespace {
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kLargeBytes = std::size_t{16} << 20;  // of a weight that need not stay in memory
 
 struct FreeDeleter {
   void operator()(std::byte* memory) const { std::free(memory); }
@@ -63,6 +65,8 @@ class Storage {
     std::uint64_t hash = hash_;
     if (hash != 0) return hash;
     hash = hash_bytes(bytes_);
+    if (bytes_.size() > kLargeBytes)
+      MappedFile::release(bytes_);  // where they lie in a file, they are read again
     for (const std::string& text : strings_) hash = hash_combine(hash, hash_bytes(text));
     hash_ = hash;
     return hash;

@@ -5,12 +5,14 @@ is slower in ONNX Runtime.
 
     tools/bench graph MODEL... [--runs 20] [--budget 1.0]
 
-Time of a tool is processor time of the whole process less that of a process that only imports it, so that starting
-Python and loading its packages does not count; memory is the process's peak. Latency is processor time of one thread
-of ONNX Runtime at its defaults, the least of --runs runs taken in turns (at most --budget seconds a model). Processor
-times hold on a busy machine too. Tools that are not installed are left out.
+Time of a tool is processor time: of the whole command for compress, of a fork of a process that has imported the tool
+already for the others, so that starting Python and loading packages does not count. Memory is the process's peak.
+Latency is processor time of one thread of ONNX Runtime at its defaults, the least of --runs runs taken in turns (at
+most --budget seconds a model). Processor times hold on a busy machine too. Tools that are not installed are left out.
+Needs the command `time`.
 """
 import argparse
+import importlib
 import os
 import pathlib
 import subprocess
@@ -22,11 +24,11 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-COMPRESS = pathlib.Path(__file__).resolve().parents[2] / "build" / "release" / "compress"
+COMPRESS = pathlib.Path(os.environ.get("PRESS_COMPRESS") or pathlib.Path(__file__).resolve().parents[2] / "build" / "release" / "compress")
 TOOLS = {
-    "onnxsim": "import onnx, onnxsim\nif len(sys.argv) > 1: onnx.save(onnxsim.simplify(onnx.load(sys.argv[1]))[0], sys.argv[2])",
-    "onnxslim": "import onnx, onnxslim\nif len(sys.argv) > 1: onnx.save(onnxslim.slim(onnx.load(sys.argv[1])), sys.argv[2])",
-    "onnxoptimizer": "import onnx, onnxoptimizer\nif len(sys.argv) > 1: onnx.save(onnxoptimizer.optimize(onnx.load(sys.argv[1])), sys.argv[2])",
+    "onnxsim": lambda module, model: module.simplify(model)[0],
+    "onnxslim": lambda module, model: module.slim(model),
+    "onnxoptimizer": lambda module, model: module.optimize(model),
 }
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
          "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_}
@@ -34,12 +36,27 @@ DIMS = (1, 32, 64, 512)  # tried for dims that a file leaves open
 
 
 def measured(command):
-    """Processor seconds and peak bytes of a process; None where it fails."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        return None
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    """Processor seconds and peak bytes of a command; None where it fails."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        process = subprocess.run(["time", "-q", "-f", "%U %S %M", "-o", report.name, *command], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        user, system, kilobytes = report.read().split()[-3:]
+    return None if process.returncode else (float(user) + float(system), int(kilobytes) * 1024)
+
+
+def forked(tool, module, source, target):
+    """The same of another tool, in a fork of this process."""
+    child = os.fork()
+    if child == 0:
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        try:
+            onnx.save(TOOLS[tool](module, onnx.load(source)), target)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    _, status, usage = os.wait4(child, 0)
+    return None if status else (usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def node_count(graph):
@@ -93,11 +110,6 @@ def latencies(before, after, runs, budget):
     return [seconds * 1e3 for seconds in best]
 
 
-def best_of(command, times=3):
-    results = [measured(command) for _ in range(times)]
-    return min(results) if all(results) else None
-
-
 def mega(size):
     return f"{size / 1e6:.2f}"
 
@@ -109,12 +121,13 @@ def main():
     parser.add_argument("--budget", type=float, default=1.0, help="seconds of latency runs a model")
     arguments = parser.parse_args()
 
-    start_up = {}
-    for tool, code in TOOLS.items():
-        cost = best_of([sys.executable, "-c", "import sys\n" + code])
-        if cost:
-            start_up[tool] = cost[0]
-    columns = ["compress", *start_up]
+    modules = {}
+    for tool in TOOLS:
+        try:
+            modules[tool] = importlib.import_module(tool)
+        except ImportError:
+            print(f"{tool} is not installed", file=sys.stderr)
+    columns = ["compress", *modules]
     print("| model | " + " | ".join(f"{head} before, {', '.join(columns)}" for head in ("nodes", "MB")) +
           " | ms in ONNX Runtime before, after | seconds " + ", ".join(columns) + " | MB of memory " + ", ".join(columns) + " |")
     print("|" + "---|" * 6)
@@ -123,15 +136,14 @@ def main():
         for path in arguments.models:
             results, costs = {"before": facts(path)}, {}
             target = pathlib.Path(folder) / "compress.onnx"
-            costs["compress"] = best_of([COMPRESS, "optimize", path, "-o", target, "--fuse", "--force", "--quiet"])
+            costs["compress"] = measured([COMPRESS, "optimize", path, "-o", target, "--fuse", "--force", "--quiet"])
             if costs["compress"]:
                 results["compress"] = facts(target)
-            for tool in start_up:
+            for tool, module in modules.items():
                 other = pathlib.Path(folder) / f"{tool}.onnx"
                 other.unlink(missing_ok=True)
-                costs[tool] = best_of([sys.executable, "-c", "import sys\n" + TOOLS[tool], path, other], 1)
+                costs[tool] = forked(tool, module, path, other)
                 if costs[tool] and other.exists():
-                    costs[tool] = (max(costs[tool][0] - start_up[tool], 1e-3), costs[tool][1])
                     results[tool] = facts(other)
             try:
                 speed = latencies(path, target, arguments.runs, arguments.budget)
@@ -140,18 +152,18 @@ def main():
             def cells(index, form):
                 return ", ".join(form(results[tool][index]) if tool in results else "-" for tool in ["before", *columns])
             def cost_cells(index, form):
-                return ", ".join(form(costs[tool][index]) if costs.get(tool) else "-" for tool in columns)
+                return ", ".join(form(costs[tool][index]) if costs.get(tool) and tool in results else "-" for tool in columns)
             latency = f"{speed[0]:.3g}, {speed[1]:.3g}" if speed else "-"
             print(f"| {path.stem} | {cells(0, str)} | {cells(1, mega)} | {latency} | {cost_cells(0, '{:.3f}'.format)} | "
                   f"{cost_cells(1, lambda size: str(round(size / 1e6)))} |", flush=True)
-            others = {tool: results[tool][0] for tool in start_up if tool in results}
+            others = {tool: results[tool][0] for tool in modules if tool in results}
             if others and "compress" in results and min(others.values()) < results["compress"][0]:
                 fewer.append(f"{path.stem}: {results['compress'][0]} instead of {min(others.values())} ({min(others, key=others.get)})")
             if speed and speed[1] > 1.02 * speed[0]:
                 slower.append(f"{path.stem}: {speed[1]:.3g} ms instead of {speed[0]:.3g} ms")
-            fastest = min((costs[tool][0] for tool in start_up if tool in results), default=None)
+            fastest = min((costs[tool][0] for tool in modules if tool in results), default=None)
             if fastest and costs["compress"] and results["before"][1] > 1e6:
-                speed_ups.append((fastest / costs["compress"][0], path.stem))
+                speed_ups.append((fastest / max(costs["compress"][0], 0.005), path.stem))
     print("\nAnother tool leaves fewer nodes:\n" + ("\n".join(f"- {line}" for line in fewer) or "- nowhere"))
     print("\nSlower in ONNX Runtime by more than 2 %:\n" + ("\n".join(f"- {line}" for line in slower) or "- nowhere"))
     if speed_ups:
