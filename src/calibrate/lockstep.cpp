@@ -185,14 +185,15 @@ Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& 
   const LinearLayer& layer = target.layer;
   PRESS_ASSIGN(const ColumnSampler sampler,
                ColumnSampler::create(*target.original, layer, original, samples));
-  PRESS_ASSIGN(const ColumnSampler same,
+  PRESS_ASSIGN(const ColumnSampler compressed_sampler,
                ColumnSampler::create(*target.compressed, layer, compressed, samples));
   std::vector<float> x, x_hat;
   for (std::int64_t i = 0; i < samples; ++i) {
     const auto index = static_cast<std::uint64_t>(batch.first + i);
     sampler.append(original, i, index, target.columns_per_sample, x);
-    same.append(compressed, i, index, target.columns_per_sample, x_hat);
+    compressed_sampler.append(compressed, i, index, target.columns_per_sample, x_hat);
   }
+  const bool same = x == x_hat;
   const std::int64_t width = sampler.width();
   const std::int64_t rows = static_cast<std::int64_t>(x.size()) / width;
   const auto d = static_cast<std::size_t>(layer.inputs);
@@ -222,8 +223,13 @@ Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& 
     const MatrixView compressed_view{x_hat.data() + group * d, rows, layer.inputs, width};
     PRESS_TRY(add_transposed_product(compressed_view, compressed_view, sums.squares.data() + group * d * d,
                                      layer.inputs));
-    PRESS_TRY(add_transposed_product(original_view, compressed_view, sums.cross.data() + group * d * d,
-                                     layer.inputs));
+    if (same) {
+      std::copy_n(sums.squares.begin() + static_cast<std::ptrdiff_t>(group * d * d), d * d,
+                  sums.cross.begin() + static_cast<std::ptrdiff_t>(group * d * d));
+    } else {
+      PRESS_TRY(add_transposed_product(original_view, compressed_view, sums.cross.data() + group * d * d,
+                                       layer.inputs));
+    }
     const MatrixView weights{target.weights.data() + group * outputs * d, layer.outputs_per_group(),
                              layer.inputs, layer.inputs};
     PRESS_TRY(multiply_transposed(original_view, weights, y.data()));
@@ -307,7 +313,7 @@ class Totals {
 class Lockstep::Pass {
  public:
   Pass(const Graph& original, const Graph& compressed, const LockstepOptions& options)
-      : options_(options), original_(original), compressed_(compressed) {}
+      : options_(options), same_(&original == &compressed), original_(original), compressed_(compressed) {}
 
   Status prepare(std::vector<Batch> samples) {
     PRESS_TRY(original_.prepare(samples));
@@ -334,7 +340,8 @@ class Lockstep::Pass {
       const std::span<const float> values = bias->constant()->data<float>();
       target.bias.assign(values.begin(), values.end());
     }
-    const std::int64_t columns = std::max(options_.least_columns, options_.columns_per_input * layer->inputs);
+    const std::int64_t columns = std::max(
+        options_.least_columns, std::min(options_.most_columns, options_.columns_per_input * layer->inputs));
     target.columns_per_sample = (columns + total_ - 1) / total_;
 
     struct Done {
@@ -344,7 +351,11 @@ class Lockstep::Pass {
     const auto work = [&](int worker, std::size_t batch) -> Result<Done> {
       Done done;
       PRESS_ASSIGN(done.values[0], original_.run(worker, batch));
-      PRESS_ASSIGN(done.values[1], compressed_.run(worker, batch));
+      if (same_) {
+        done.values[1] = done.values[0];
+      } else {
+        PRESS_ASSIGN(done.values[1], compressed_.run(worker, batch));
+      }
       PRESS_ASSIGN(done.sums, sum_up(target, done.values[0][original_.layer_input()],
                                      done.values[1][compressed_.layer_input()], batches_[batch]));
       return done;
@@ -368,6 +379,7 @@ class Lockstep::Pass {
 
  private:
   LockstepOptions options_;
+  bool same_;  // one network beside itself
   Side original_, compressed_;
   std::vector<BatchNames> batches_;
   std::int64_t total_ = 0;

@@ -141,6 +141,7 @@ std::vector<std::unique_ptr<Verb>> make_verbs() {
   verbs.push_back(make_optimize());
   verbs.push_back(make_quantize());
   verbs.push_back(make_prune());
+  verbs.push_back(make_calibrate());
   verbs.push_back(make_evaluate());
   verbs.push_back(make_compare());
   verbs.push_back(make_expand());

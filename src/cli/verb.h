@@ -31,6 +31,7 @@ std::unique_ptr<Verb> make_inspect();
 std::unique_ptr<Verb> make_optimize();
 std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_prune();
+std::unique_ptr<Verb> make_calibrate();
 std::unique_ptr<Verb> make_evaluate();
 std::unique_ptr<Verb> make_compare();
 std::unique_ptr<Verb> make_expand();

@@ -30,7 +30,7 @@ class OptimizeVerb : public Verb {
     app.add_option("--recipe", recipe_path_, "read the options from a TOML file (docs/recipe.md)")
         ->type_name("FILE")
         ->group(kMainGroup);
-    for (const char* key : {"fuse", "prune.method", "prune.sparsity", "quantize.type"})
+    for (const char* key : {"fuse", "prune.method", "prune.sparsity", "quantize.type", "recover.effort"})
       flags_.add(app, key, {});
     flags_.add(app, "calibration.images", {.fallback = "none"});
     flags_.add(app, "calibration.limit", {.fallback = "200", .group = kSamplesGroup});

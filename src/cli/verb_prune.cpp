@@ -27,7 +27,12 @@ class PruneVerb : public Verb {
 
   void declare(CLI::App& app) override {
     flow_.declare(app);
+    flags_.add(app, "prune.method", {.flag = "--method", .fallback = "magnitude"});
     flags_.add(app, "prune.sparsity", {});
+    flags_.add(app, "recover.effort", {});
+    flags_.add(app, "calibration.images", {.fallback = "none"});
+    flags_.add(app, "calibration.limit", {.fallback = "1024", .group = kSamplesGroup});
+    flags_.add_samples(app);
     flags_.add(app, "prune.scope", {});
     flags_.add(app, "prune.structure", {});
     flags_.add(app, "prune.round-to", {});

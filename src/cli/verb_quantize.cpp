@@ -24,7 +24,9 @@ class QuantizeVerb : public Verb {
 
   void declare(CLI::App& app) override {
     flow_.declare(app);
-    flags_.add(app, "quantize.type", {.flag = "--type", .fallback = "int8", .help = "int8 or fp16"});
+    flags_.add(app, "quantize.type",
+               {.flag = "--type", .fallback = "int8", .help = "int8; w8, w4, w3, w2 (weights alone); fp16"});
+    flags_.add(app, "recover.effort", {});
     flags_.add(app, "calibration.images", {.fallback = "none"});
     flags_.add(app, "calibration.limit", {.fallback = "200", .group = kSamplesGroup});
     flags_.add_samples(app);

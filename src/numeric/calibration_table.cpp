@@ -55,6 +55,13 @@ Result<Histogram> histogram_from_json(const Json& json) {
 
 }  // namespace
 
+void merge(CalibrationTable& table, const CalibrationTable& other) {
+  for (const auto& [name, histogram] : other) {
+    const auto [place, is_new] = table.try_emplace(name, histogram);
+    if (!is_new) place->second.merge(histogram);
+  }
+}
+
 std::string to_json(const CalibrationTable& table) {
   Json values = Json::object();
   for (const auto& [name, histogram] : table) values[name] = histogram_to_json(histogram);
@@ -67,8 +74,7 @@ Result<CalibrationTable> calibration_table_from_json(std::string_view text) {
   try {
     const Json json = Json::parse(text);
     if (!json.is_object() || json.value("format", "") != kFormat) {
-      return Error(ErrorCode::kInput,
-                   "this is no calibration table; compress writes them with --calibration-table");
+      return Error(ErrorCode::kInput, "this is no calibration table; compress calibrate writes them");
     }
     if (json.value("version", 0) != kVersion) {
       return Error(ErrorCode::kInput,

@@ -43,7 +43,7 @@ Matrix product(const Matrix& a, const Matrix& b) {
 }
 
 Matrix permuted(const Matrix& symmetric, std::span<const std::size_t> order) {
-  Matrix result(symmetric.rows, symmetric.columns);
+  Matrix result(order.size(), order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
     for (std::size_t j = 0; j < order.size(); ++j) result.at(i, j) = symmetric.at(order[i], order[j]);
   }
@@ -64,6 +64,16 @@ Matrix solve_from_right(const Matrix& right, const Matrix& symmetric) {
   const Dense columns = view(right).transpose();
   const Dense solved = cholesky(symmetric).solve(columns).transpose();
   return matrix_of(solved);
+}
+
+std::vector<double> solve_part(const Matrix& symmetric, std::span<const std::size_t> support,
+                               std::span<const double> right) {
+  if (support.empty()) return {};
+  const Matrix part = permuted(symmetric, support);
+  Eigen::VectorXd wanted(static_cast<Eigen::Index>(support.size()));
+  for (std::size_t k = 0; k < support.size(); ++k) wanted[static_cast<Eigen::Index>(k)] = right[support[k]];
+  const Eigen::VectorXd solved = cholesky(part).solve(wanted);
+  return {solved.begin(), solved.end()};
 }
 
 }  // namespace press

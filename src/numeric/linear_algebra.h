@@ -3,12 +3,13 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "press/numeric/matrix.h"
 
 namespace press {
 
-/// Rows and columns of a symmetric matrix in another order.
+/// Rows and columns of a symmetric matrix in another order; those that `order` leaves out are dropped.
 Matrix permuted(const Matrix& symmetric, std::span<const std::size_t> order);
 
 /// The inverse of a symmetric positive matrix. One that is not positive for rounding's sake is made so by a
@@ -20,5 +21,9 @@ Matrix inverse_factor(const Matrix& symmetric);
 
 /// X with X·H = right, H symmetric positive (made so as in inverse()).
 Matrix solve_from_right(const Matrix& right, const Matrix& symmetric);
+
+/// The w with H_SS·w = right_S, S = `support`.
+std::vector<double> solve_part(const Matrix& symmetric, std::span<const std::size_t> support,
+                               std::span<const double> right);
 
 }  // namespace press

@@ -17,6 +17,7 @@
 #include "press/pipeline/calibration_store.h"
 #include "press/pipeline/recovery.h"
 #include "press/pipeline/samples.h"
+#include "press/support/mapped_file.h"
 #include "press/support/units.h"
 
 namespace press {
@@ -25,6 +26,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr const char* kUpgradePass = "upgrade_opset";
 constexpr const char* kQuantizePass = "quantize_static";
+constexpr const char* kMagnitudePass = "prune_magnitude";
+constexpr const char* kChannelsPass = "prune_channels";
 constexpr const char* kWeightsPass = "quantize_weights";
 constexpr const char* kFp16Pass = "convert_fp16";
 constexpr const char* kPackPass = "pack_weights";
@@ -80,17 +83,26 @@ class Run {
     }
     PRESS_TRY(change_interface(model_, recipe_.interface));
     PRESS_TRY(run_groups(first_groups()));
-    if (wants(Precision::kInt8, kQuantizePass)) {
-      PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
+    const bool small_weights = wants(Precision::kWeights, kWeightsPass);
+    const bool integers = wants(Precision::kInt8, kQuantizePass);
+    // Before pruning, so that the original network keeps the same nodes.
+    if (small_weights || integers) PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
+    if (prunes_channels()) PRESS_TRY(run_groups({{.passes = {kChannelsPass}}}));
+    PRESS_TRY(prepare_recovery());
+    if (prunes_weights()) PRESS_TRY(prune());
+    if (recipe_.cluster) PRESS_TRY(run_groups({family_group("cluster")}));
+    if (integers) {
       PRESS_ASSIGN(const CalibrationTable table, calibrated());
       context_.calibration = &table;
+      PRESS_ASSIGN(const WeightGrids grids, recovered_grids());
+      context_.grids = &grids;
       PRESS_TRY(run_groups({{.passes = {kQuantizePass}}, cleanup_group()}));
       context_.calibration = nullptr;
+      context_.grids = nullptr;
     }
-    if (wants(Precision::kWeights, kWeightsPass)) {
-      PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
-      PRESS_ASSIGN(const Recovery recovery, recovered_weights());
-      context_.grids = &recovery.grids;
+    if (small_weights) {
+      PRESS_ASSIGN(const WeightGrids grids, recovered_grids());
+      context_.grids = &grids;
       PRESS_TRY(run_groups({{.passes = {kWeightsPass}}}));
       context_.grids = nullptr;
     }
@@ -105,6 +117,17 @@ class Run {
     return std::move(report_);
   }
 
+  /// What run() would calibrate, with histograms whatever the observer.
+  Result<CalibrationTable> calibrate_alone(const Shard& shard) {
+    PRESS_TRY(run_groups(first_groups()));
+    PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
+    PRESS_ASSIGN(Samples samples,
+                 Samples::open(recipe_.calibration, *model_.graph, kCalibrationSamples, options_.threads));
+    PRESS_ASSIGN(const std::vector<const Value*> values, values_to_calibrate(model_, context_.quantize));
+    PRESS_ASSIGN(CalibrationStore::Entry entry, measured(samples, values, Observer::kPercentile, shard));
+    return std::move(entry.table);
+  }
+
  private:
   std::vector<PassGroup> first_groups() const {
     std::vector<PassGroup> groups{cleanup_group()};
@@ -117,15 +140,14 @@ class Run {
       fuse.until_stable = true;
       groups.push_back(std::move(fuse));
     }
-    if (recipe_.prune) groups.push_back({.passes = {prune_pass()}});
-    if (recipe_.cluster) groups.push_back(family_group("cluster"));
     return groups;
   }
 
-  const char* prune_pass() const {
-    return recipe_.prune_options.structure == PruneStructure::kChannels ? "prune_channels"
-                                                                        : "prune_magnitude";
+  /// Whole channels go, which changes the layers; single weights become zero.
+  bool prunes_channels() const {
+    return recipe_.prune && recipe_.prune_options.structure == PruneStructure::kChannels;
   }
+  bool prunes_weights() const { return recipe_.prune && !prunes_channels(); }
 
   /// Small networks may spend more bytes on nodes than they save on weights: then they stay as they are.
   Status pack() {
@@ -183,11 +205,16 @@ class Run {
     }
   }
 
+  /// From the recipe's table, or by running the network.
   Result<CalibrationTable> calibrated() {
+    if (!recipe_.calibration_table.empty()) return load_calibration_table(recipe_.calibration_table);
     PRESS_ASSIGN(Samples samples,
                  Samples::open(recipe_.calibration, *model_.graph, kCalibrationSamples, options_.threads));
     PRESS_ASSIGN(const std::vector<const Value*> values, values_to_calibrate(model_, context_.quantize));
-    const auto measure = [&] { return measured(samples, values); };
+    // A table that others share keeps bins: every observer reads from them.
+    const Observer observer =
+        options_.calibrations != nullptr ? Observer::kPercentile : context_.quantize.observer;
+    const auto measure = [&] { return measured(samples, values, observer, {}); };
     PRESS_ASSIGN(CalibrationStore::Entry entry,
                  options_.calibrations != nullptr
                      ? options_.calibrations->get(calibration_key(samples, values), measure)
@@ -207,21 +234,24 @@ class Run {
     return key;
   }
 
-  Result<CalibrationStore::Entry> measured(Samples& samples, std::span<const Value* const> values) {
+  Result<CalibrationStore::Entry> measured(Samples& samples, std::span<const Value* const> values,
+                                           Observer observer, const Shard& shard) {
     const Clock::time_point start = Clock::now();
     std::atomic<std::int64_t> done = 0;
-    const CalibrateOptions calibration{
-        .threads = options_.threads,
-        // A table that others share keeps bins: every observer reads from them.
-        .observer = options_.calibrations != nullptr ? Observer::kPercentile : context_.quantize.observer,
-        .progress = [&](std::int64_t samples_done) { done = samples_done; }};
+    const CalibrateOptions calibration{.threads = options_.threads,
+                                       .observer = observer,
+                                       .progress = [&](std::int64_t samples_done) { done = samples_done; }};
     // The source is asked between batches, one thread at a time: the place to tell progress and to be
     // stopped.
-    const BatchSource source = [&, batches = samples.source(),
-                                asking = std::make_shared<std::mutex>()]() -> Result<std::optional<Batch>> {
+    const BatchSource source =
+        [&, batches = samples.source(), number = std::int64_t{0},
+         asking = std::make_shared<std::mutex>()]() mutable -> Result<std::optional<Batch>> {
       const std::lock_guard lock(*asking);
-      PRESS_TRY(tell("calibrating", done, samples.size()));
-      return batches();
+      while (true) {
+        PRESS_TRY(tell("calibrating", done, samples.size()));
+        PRESS_ASSIGN(std::optional<Batch> batch, batches());
+        if (!batch.has_value() || number++ % shard.count == shard.index) return batch;
+      }
     };
     PRESS_ASSIGN(CalibrationTable table, calibrate(model_, values, source, calibration));
     PRESS_TRY(tell("calibrating", samples.size(), samples.size()));
@@ -235,29 +265,108 @@ class Run {
     return CalibrationStore::Entry{std::move(table), std::move(report)};
   }
 
-  Result<Recovery> recovered_weights() {
-    if (context_.quantize.recover == Recover::kNone || recipe_.calibration.path.empty()) return Recovery();
-    PRESS_ASSIGN(const std::vector<LayerTask> tasks,
-                 layers_with_small_weights(model_, context_.quantize, nullptr));
-    PRESS_ASSIGN(std::vector<Batch> samples, recovery_samples());
-    return recover_quantized(model_, tasks, std::move(samples), {}, recover_options());
-  }
+  bool recovers() const { return original_.has_value(); }
 
   RecoverOptions recover_options() const {
-    return {.effort = context_.quantize.recover, .threads = options_.threads, .progress = options_.progress};
+    return {.effort = effort(), .threads = options_.threads, .progress = options_.progress};
   }
 
-  /// All samples at once: the lock-step pass goes over them layer by layer.
+  /// Rounding to 8 bits costs so little that only pruning and fewer bits are recovered without being asked.
+  Recover effort() const {
+    const bool eight_bits = recipe_.precision == Precision::kInt8 && context_.quantize.weight_bits == 8;
+    return recipe_.recover.value_or(eight_bits && !prunes_weights() ? Recover::kNone : Recover::kFast);
+  }
+
+  /// Keeps the network as it is, and the samples to compare with it on, where something is to be recovered.
+  Status prepare_recovery() {
+    const bool second_order = prunes_weights() && context_.prune.method == PruneMethod::kSecondOrder;
+    const bool lossy =
+        prunes_weights() || recipe_.precision == Precision::kInt8 || recipe_.precision == Precision::kWeights;
+    if (!second_order && (!lossy || effort() == Recover::kNone)) return {};
+    if (recipe_.calibration.path.empty()) {
+      report_.warnings.emplace_back(
+          "no samples are given (--calibration PATH): what the compression costs cannot be put right");
+      return {};
+    }
+    PRESS_ASSIGN(samples_, recovery_samples());
+    if (effort() != Recover::kNone) original_ = clone(model_);
+    return {};
+  }
+
+  Status prune() {
+    if (context_.prune.method == PruneMethod::kMagnitude) {
+      PRESS_TRY(run_groups({{.passes = {kMagnitudePass}}}));
+    } else {
+      PassReport report = begin_report("prune_second_order", "prune");
+      PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, context_.prune));
+      const Clock::time_point start = Clock::now();
+      PRESS_ASSIGN(const std::int64_t zeros, prune_by_output_error(model_, layers, context_.prune.sparsity,
+                                                                   samples_, recover_options()));
+      report.rewrites = layers.size();
+      report.notes.push_back(fmt::format("{} weights are zero", zeros));
+      finish_report(std::move(report), start);
+    }
+    if (!recovers()) return {};
+    PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, context_.prune));
+    const Clock::time_point start = Clock::now();
+    PRESS_ASSIGN(const Recovery recovery,
+                 recover_pruned(model_, *original_, layers, samples_, recover_options()));
+    return report_recovery(recovery, start);
+  }
+
+  Result<WeightGrids> recovered_grids() {
+    if (!recovers()) return WeightGrids();
+    const bool integers = recipe_.precision == Precision::kInt8;
+    PRESS_ASSIGN(const std::vector<LayerTask> tasks,
+                 integers ? layers_to_quantize(model_, context_.quantize)
+                          : layers_with_small_weights(model_, context_.quantize, nullptr));
+    std::function<Status(Model&)> simulate;
+    if (integers) simulate = [this](Model& copy) { return simulate_activations(copy, context_); };
+    const Clock::time_point start = Clock::now();
+    PRESS_ASSIGN(Recovery recovery,
+                 recover_quantized(model_, *original_, tasks, samples_, simulate, recover_options()));
+    PRESS_TRY(report_recovery(recovery, start));
+    return std::move(recovery.grids);
+  }
+
+  PassReport begin_report(std::string name, std::string family) const {
+    return {.name = std::move(name),
+            .family = std::move(family),
+            .numerics = Numerics::kLossy,
+            .nodes_before = model_.graph->node_count()};
+  }
+
+  void finish_report(PassReport report, Clock::time_point start) {
+    report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    report.nodes_after = model_.graph->node_count();
+    add(std::move(report));
+  }
+
+  Status report_recovery(const Recovery& recovery, Clock::time_point start) {
+    PassReport report = begin_report("recover", "recover");
+    report.rewrites = recovery.layers.size();
+    for (const RecoveredLayer& layer : recovery.layers) {
+      report.notes.push_back(
+          fmt::format("{}: its output is off by {:.2g} of its variance", layer.node, layer.error));
+    }
+    finish_report(std::move(report), start);
+    return {};
+  }
+
+  /// All samples at once, as the lock-step pass goes over them layer by layer; as many as fit kRecoveryBytes.
   Result<std::vector<Batch>> recovery_samples() {
     PRESS_ASSIGN(Samples samples,
                  Samples::open(recipe_.calibration, *model_.graph, kRecoverySamples, options_.threads));
     std::vector<Batch> batches;
+    std::int64_t bytes = 0;
     const BatchSource source = samples.source();
-    while (true) {
+    while (bytes < kRecoveryBytes) {
       PRESS_ASSIGN(std::optional<Batch> batch, source());
-      if (!batch.has_value()) return batches;
+      if (!batch.has_value()) break;
+      for (const Tensor& input : batch->inputs) bytes += byte_size(input.type(), input.size());
       batches.push_back(*std::move(batch));
     }
+    return batches;
   }
 
   /// The same run stamps the same text: no times, no paths.
@@ -302,18 +411,39 @@ class Run {
   const Recipe& recipe_;
   const OptimizeOptions& options_;
   PassContext context_;
+  std::optional<Model> original_;  // where something is recovered: the network before anything lossy
+  std::vector<Batch> samples_;     // to recover with
   std::optional<NodeStory> story_;
   OptimizeReport report_;
 };
 
 }  // namespace
 
+Result<CalibrationTable> load_calibration_table(const std::string& path) {
+  PRESS_ASSIGN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  return calibration_table_from_json(text).with_context(fmt::format("'{}'", path));
+}
+
+Result<CalibrationTable> calibrate_model(Model& model, const Recipe& recipe, const Shard& shard,
+                                         const OptimizeOptions& options) {
+  return Run(model, recipe, options).calibrate_alone(shard);
+}
+
 Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const OptimizeOptions& options) {
-  if (recipe.precision == Precision::kInt8 && recipe.calibration.path.empty()) {
+  if (recipe.precision == Precision::kInt8 && recipe.calibration.path.empty() &&
+      recipe.calibration_table.empty()) {
     return Error(
         ErrorCode::kUsage,
         "int8 needs representative samples to measure the ranges of activations: give --calibration PATH (a "
         "folder of 100 to 500 images will do), or choose fp16");
+  }
+  if (recipe.prune && recipe.prune_options.structure == PruneStructure::kWeights &&
+      recipe.prune_options.method == PruneMethod::kSecondOrder && recipe.calibration.path.empty()) {
+    return Error(
+        ErrorCode::kUsage,
+        "second-order pruning needs representative samples to measure what each weight is worth: give "
+        "--calibration PATH, or choose magnitude");
   }
   return Run(model, recipe, options).run();
 }

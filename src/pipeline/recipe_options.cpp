@@ -107,8 +107,6 @@ Status set_channels(Recipe& recipe, const OptionValue& value) {
   return {};
 }
 
-constexpr std::array<std::pair<std::string_view, bool>, 2> kPruneMethods{
-    {{"magnitude", true}, {"none", false}}};
 constexpr std::array<std::pair<std::string_view, PruneStructure>, 2> kPruneStructures{
     {{"weights", PruneStructure::kWeights}, {"channels", PruneStructure::kChannels}}};
 constexpr std::array<std::pair<std::string_view, PruneScope>, 2> kPruneScopes{
@@ -126,6 +124,18 @@ constexpr std::array<std::pair<std::string_view, StoreForm>, 5> kStoreForms{{{"d
                                                                              {"palette", StoreForm::kPalette},
                                                                              {"bitmask", StoreForm::kBitmask},
                                                                              {"sparse", StoreForm::kSparse}}};
+
+Status set_prune_method(Recipe& recipe, const OptionValue& value) {
+  using Kind = std::pair<bool, PruneMethod>;
+  static constexpr std::array<std::pair<std::string_view, Kind>, 3> kMethods{
+      {{"magnitude", {true, PruneMethod::kMagnitude}},
+       {"second-order", {true, PruneMethod::kSecondOrder}},
+       {"none", {false, PruneMethod::kMagnitude}}}};
+  PRESS_ASSIGN(const Kind kind, choice(value, kMethods));
+  recipe.prune = kind.first;
+  recipe.prune_options.method = kind.second;
+  return {};
+}
 
 Status set_precision(Recipe& recipe, const OptionValue& value) {
   struct Form {
@@ -224,8 +234,10 @@ constexpr RecipeOption kOptions[] = {
      PRESS_STORE(fuse, bool)},
 
     {"prune.method", "--prune", OptionKind::kText, "METHOD", "none",
-     "set weights to zero: magnitude (the smallest ones) or none",
-     PRESS_SET(prune, choice(value, kPruneMethods))},
+     "set weights to zero: magnitude (the smallest ones), second-order (those that the others make up for "
+     "best, "
+     "needs calibration images) or none",
+     set_prune_method},
     {"prune.sparsity", "--sparsity", OptionKind::kNumber, "SHARE", "0.5",
      "share of the weights that become zero, 0 to 1",
      PRESS_SET(prune_options.sparsity, number_within(value, 0, 1))},
@@ -257,11 +269,6 @@ constexpr RecipeOption kOptions[] = {
        recipe.quantize_options.weight_bits = static_cast<int>(bits);
        return {};
      }},
-    {"quantize.recover", "--recover", OptionKind::kText, "EFFORT", "fast",
-     "keep accuracy by calibration images: none, bias (means), fast (weights rounded for their real inputs, "
-     "means, "
-     "deviations) or full (the same, thoroughly)",
-     PRESS_SET(quantize_options.recover, choice(value, kRecoveries))},
     {"quantize.activations", "--activations", OptionKind::kText, "TYPE", "uint8",
      "int8 only: type of activations, uint8 or int8",
      PRESS_SET(quantize_options.activation_type, choice(value, kActivationTypes))},
@@ -269,11 +276,14 @@ constexpr RecipeOption kOptions[] = {
      "int8 only: a scale for each output channel of a weight",
      PRESS_STORE(quantize_options.per_channel, bool)},
     {"quantize.observer", "--observer", OptionKind::kText, "NAME", "min-max",
-     "int8 only: ranges of activations from their extremes (min-max) or without outliers (percentile)",
+     "int8 only: ranges of activations: min-max, percentile, entropy or mse",
      PRESS_SET(quantize_options.observer, observer(value))},
     {"quantize.percentile", "--percentile", OptionKind::kNumber, "PERCENT", "99.99",
      "percent of the values that stay within the range of the percentile observer",
      PRESS_SET(quantize_options.percentile, number_within(value, 50, 100))},
+    {"quantize.calibration-table", "--calibration-table", OptionKind::kText, "FILE", "",
+     "ranges of activations that compress calibrate measured, in place of a run",
+     PRESS_STORE(calibration_table, std::string)},
     {"quantize.keep-io", "--keep-io", OptionKind::kSwitch, "", "true",
      "fp16 only: inputs and outputs of the network stay float32", PRESS_STORE(fp16_options.keep_io, bool)},
     {"quantize.include", "", OptionKind::kTexts, "", "all", "regular expressions of node names to quantize",
@@ -301,6 +311,12 @@ constexpr RecipeOption kOptions[] = {
      "standard "
      "operators: auto (the smallest), palette, bitmask, sparse",
      PRESS_SET(store_options.form, choice(value, kStoreForms))},
+
+    {"recover.effort", "--recover", OptionKind::kText, "EFFORT", "fast; none for int8 of 8 bits",
+     "keep accuracy by calibration images: none, bias (means), fast (weights rounded for their real inputs, "
+     "means, "
+     "deviations) or full (the same, thoroughly)",
+     PRESS_SET(recover, choice(value, kRecoveries))},
 
     {"nodes.include", "--include", OptionKind::kTexts, "REGEX", "all",
      "prune and quantize only nodes whose names match; may be repeated", PRESS_STORE(nodes.include, Words)},

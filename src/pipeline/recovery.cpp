@@ -1,5 +1,7 @@
 #include "press/pipeline/recovery.h"
 
+#include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "press/calibrate/lockstep.h"
@@ -24,40 +26,119 @@ LockstepOptions lockstep_options(const RecoverOptions& options) {
   if (options.effort == Recover::kFull) {
     lockstep.columns_per_input = 128;
     lockstep.least_columns = 1 << 16;
+    lockstep.most_columns = 1 << 17;
   }
   return lockstep;
 }
 
+Status tell(const RecoverOptions& options, std::string_view doing, std::size_t done, std::size_t total) {
+  if (!options.progress) return {};
+  return options.progress(doing, static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
+}
+
+/// Gathers statistics of `layers` of `model` beside their originals in `original`, in order, and calls
+/// `solve(layer, its original, its copy in the network that runs, statistics)`, which may change what comes
+/// after.
+template <typename Solve>
+Status in_lockstep(const Model& model, const Model& running, const Model& original,
+                   const std::vector<Node*>& layers, const std::vector<Batch>& samples,
+                   const RecoverOptions& options, std::string_view doing,
+                   const std::unordered_map<const Node*, Node*>& to_running, const Solve& solve) {
+  const auto to_original = counterparts(*model.graph, *original.graph);
+  PRESS_ASSIGN(Lockstep lockstep,
+               Lockstep::create(*original.graph, *running.graph, samples, lockstep_options(options)));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    PRESS_TRY(tell(options, doing, i, layers.size()));
+    const Node& before = *to_original.at(layers[i]);
+    Node& copy = *to_running.at(layers[i]);
+    PRESS_ASSIGN(const LayerStatistics statistics, lockstep.gather(before, copy));
+    solve(i, before, copy, statistics);
+  }
+  return tell(options, doing, layers.size(), layers.size());
+}
+
 }  // namespace
 
-Result<Recovery> recover_quantized(Model& model, const std::vector<LayerTask>& tasks,
-                                   std::vector<Batch> samples, const std::function<Status(Model&)>& simulate,
+Result<Recovery> recover_quantized(Model& model, const Model& original, const std::vector<LayerTask>& tasks,
+                                   const std::vector<Batch>& samples,
+                                   const std::function<Status(Model&)>& simulate,
                                    const RecoverOptions& options) {
-  const Model original = clone(model);
-  const auto to_original = counterparts(*model.graph, *original.graph);
   Model simulated = clone(model);
   const auto to_simulated = counterparts(*model.graph, *simulated.graph);
   if (simulate) PRESS_TRY(simulate(simulated));
-
+  std::vector<Node*> layers;
+  for (const LayerTask& task : tasks) layers.push_back(task.node);
   Recovery recovery;
-  PRESS_ASSIGN(Lockstep lockstep, Lockstep::create(*original.graph, *simulated.graph, std::move(samples),
-                                                   lockstep_options(options)));
-  const auto total = static_cast<std::int64_t>(tasks.size());
-  for (const LayerTask& task : tasks) {
-    if (options.progress) {
-      PRESS_TRY(options.progress("recovering", static_cast<std::int64_t>(recovery.layers.size()), total));
-    }
-    Node& node = *to_simulated.at(task.node);
-    PRESS_ASSIGN(const LayerStatistics statistics, lockstep.gather(*to_original.at(task.node), node));
-    const LayerOutcome outcome = quantize_layer(task, statistics, options.effort);
-    apply(*model.graph, *task.node, outcome);
-    apply(*simulated.graph, node, outcome);
-    const std::size_t weight = static_cast<std::size_t>(linear_layer(*task.node)->weight_input);
-    recovery.grids.insert_or_assign(task.node->input(weight)->name(), outcome.grid);
-    recovery.layers.push_back({task.node->label(), outcome.error});
-  }
-  if (options.progress) PRESS_TRY(options.progress("recovering", total, total));
+  PRESS_TRY(in_lockstep(
+      model, simulated, original, layers, samples, options, "recovering", to_simulated,
+      [&](std::size_t i, const Node& before, Node& copy, const LayerStatistics& statistics) {
+        Node& node = *layers[i];
+        const LayerOutcome outcome =
+            quantize_layer(tasks[i], before, statistics, options.effort, options.threads);
+        apply(*model.graph, node, outcome);
+        apply(*simulated.graph, copy, outcome);
+        recovery.grids.insert_or_assign(node.input(linear_layer(node)->weight_input)->name(), outcome.grid);
+        recovery.layers.push_back({node.label(), outcome.error});
+      }));
   return recovery;
+}
+
+Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
+                                const std::vector<Batch>& samples, const RecoverOptions& options) {
+  Recovery recovery;
+  PRESS_TRY(in_lockstep(model, model, original, layers, samples, options, "recovering",
+                        counterparts(*model.graph, *model.graph),
+                        [&](std::size_t, const Node& before, Node& node, const LayerStatistics& statistics) {
+                          const LayerOutcome outcome =
+                              repair_layer(node, before, statistics, options.effort, options.threads);
+                          apply(*model.graph, node, outcome);
+                          recovery.layers.push_back({node.label(), outcome.error});
+                        }));
+  return recovery;
+}
+
+Result<std::int64_t> prune_by_output_error(Model& model, const std::vector<Node*>& layers, double sparsity,
+                                           const std::vector<Batch>& samples, const RecoverOptions& options) {
+  std::vector<std::vector<RemovalTrace>> traces;  // by layer, by group
+  PRESS_TRY(in_lockstep(model, model, model, layers, samples, options, "pruning",
+                        counterparts(*model.graph, *model.graph),
+                        [&](std::size_t, const Node&, Node& node, const LayerStatistics& statistics) {
+                          traces.push_back(trace_layer(node, statistics, options.threads));
+                        }));
+  // One threshold for all losses; those that equal it go in the order of the layers. The last removal of a
+  // layer never happens.
+  std::vector<float> losses;
+  for (const std::vector<RemovalTrace>& groups : traces) {
+    for (const RemovalTrace& trace : groups)
+      losses.insert(losses.end(), trace.losses.begin(), trace.losses.end());
+  }
+  const auto count = static_cast<std::int64_t>(std::llround(sparsity * static_cast<double>(losses.size())));
+  if (count == 0) return std::int64_t{0};
+  const auto nth = losses.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  std::ranges::nth_element(losses, nth);
+  const float threshold = *nth;
+  std::int64_t ties = count - std::ranges::count_if(losses, [&](float loss) { return loss < threshold; });
+  std::int64_t zeros = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    Node& node = *layers[i];
+    const LinearLayer layer = *linear_layer(node);
+    std::vector<float> weights = weight_rows(node, layer);
+    auto left = static_cast<std::int64_t>(weights.size());
+    std::size_t begin = 0;
+    for (const RemovalTrace& trace : traces[i]) {
+      const auto width = static_cast<std::size_t>(layer.inputs);
+      for (std::size_t at = 0; at < trace.losses.size() && left > 1; ++at) {
+        const float loss = trace.losses[at];
+        if (loss > threshold || (loss == threshold && ties-- <= 0)) continue;
+        weights[begin + at / width * width + trace.order[at]] = 0;
+        --left;
+        ++zeros;
+      }
+      begin += trace.losses.size();
+    }
+    node.input(layer.weight_input)->set_constant(weight_from_rows(node, layer, weights));
+  }
+  return zeros;
 }
 
 }  // namespace press

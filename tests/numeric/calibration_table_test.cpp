@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <vector>
 
 namespace press {
@@ -53,6 +55,24 @@ TEST(CalibrationTable, RefusesWhatIsNone) {
     ASSERT_FALSE(table.ok()) << text;
     EXPECT_EQ(table.error().code(), ErrorCode::kInput) << text;
   }
+}
+
+TEST(CalibrationTable, MergingPartsGivesTheTableOfTheWhole) {
+  std::vector<float> values;
+  for (int i = 0; i < 3000; ++i)
+    values.push_back(std::sin(static_cast<float>(i)) * static_cast<float>(i % 97));
+  const std::span<const float> all(values);
+  CalibrationTable whole, first, second;
+  whole["x"].add(all);
+  first["x"].add(all.subspan(0, 1000));
+  second["x"].add(all.subspan(1000));
+  second["only there"].add(all);
+  whole["only there"].add(all);
+  CalibrationTable one = first, other = second;
+  merge(one, second);
+  merge(other, first);
+  EXPECT_EQ(to_json(one), to_json(whole));
+  EXPECT_EQ(to_json(other), to_json(whole));
 }
 
 }  // namespace

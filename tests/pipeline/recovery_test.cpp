@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "press/onnx/text.h"
@@ -77,7 +78,8 @@ Model quantized(Recover effort, int threads = 1) {
   if (effort != Recover::kNone) {
     auto tasks = layers_with_small_weights(model, context.quantize, nullptr);
     EXPECT_TRUE(tasks.ok());
-    auto recovered = recover_quantized(model, *tasks, samples(), {}, {.effort = effort, .threads = threads});
+    auto recovered =
+        recover_quantized(model, network(), *tasks, samples(), {}, {.effort = effort, .threads = threads});
     EXPECT_TRUE(recovered.ok()) << (recovered.ok() ? "" : recovered.error().message());
     recovery = *std::move(recovered);
     EXPECT_EQ(recovery.layers.size(), 4U);
@@ -102,6 +104,76 @@ TEST(Recovery, EachEffortComesCloserToTheOriginal) {
 TEST(Recovery, DoesNotDependOnThreads) {
   EXPECT_EQ(fingerprint(*quantized(Recover::kFast, 1).graph),
             fingerprint(*quantized(Recover::kFast, 3).graph));
+}
+
+std::vector<Node*> all_layers(const Model& model) {
+  auto layers = layers_to_prune(model, {});
+  EXPECT_TRUE(layers.ok());
+  return layers.ok() ? *layers : std::vector<Node*>();
+}
+
+std::int64_t zeros_of(const Model& model) {
+  std::int64_t zeros = 0;
+  for (const Node* node : all_layers(model)) {
+    for (const float weight : node->input(1)->constant()->data<float>()) zeros += weight == 0 ? 1 : 0;
+  }
+  return zeros;
+}
+
+/// Half of all weights, the smallest of the network, become zero.
+Model pruned_by_magnitude() {
+  Model model = network();
+  PassContext context;
+  context.prune.sparsity = 0.5;
+  EXPECT_TRUE(find_pass("prune_magnitude")->run(model, context).ok());
+  return model;
+}
+
+TEST(Recovery, PrunedWeightsStayZeroAndTheOthersTakeOver) {
+  const Model original = network();
+  Model model = pruned_by_magnitude();
+  const double before = error_of(model, original);
+  const std::int64_t zeros = zeros_of(model);
+  const auto recovery = recover_pruned(model, original, all_layers(model), samples(), {});
+  ASSERT_TRUE(recovery.ok()) << recovery.error().message();
+  EXPECT_TRUE(verify(*model.graph).ok());
+  EXPECT_EQ(zeros_of(model), zeros);
+  EXPECT_LT(error_of(model, original), 0.5 * before);
+}
+
+TEST(Recovery, SecondOrderMasksLoseLessThanMagnitude) {
+  const Model original = network();
+  Model second_order = network(), magnitude = pruned_by_magnitude();
+  const std::int64_t zeros = zeros_of(magnitude);
+  const auto made = prune_by_output_error(second_order, all_layers(second_order), 0.5, samples(), {});
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(*made, zeros);
+  EXPECT_EQ(zeros_of(second_order), zeros);
+  for (Model* model : {&second_order, &magnitude}) {
+    ASSERT_TRUE(recover_pruned(*model, original, all_layers(*model), samples(), {}).ok());
+  }
+  EXPECT_LT(error_of(second_order, original), error_of(magnitude, original));
+}
+
+TEST(Recovery, NoLayerLosesAllOfItsWeights) {
+  Model model = network();
+  ASSERT_TRUE(prune_by_output_error(model, all_layers(model), 1, samples(), {}).ok());
+  for (const Node* node : all_layers(model)) {
+    const std::span<const float> weights = node->input(1)->constant()->data<float>();
+    EXPECT_EQ(std::ranges::count_if(weights, [](float weight) { return weight != 0; }), 1);
+  }
+}
+
+TEST(Recovery, QuantizingKeepsZeros) {
+  const Model original = network();
+  Model model = pruned_by_magnitude();
+  PassContext context;
+  context.quantize.weight_bits = 4;
+  const std::int64_t zeros = zeros_of(model);
+  auto tasks = layers_with_small_weights(model, context.quantize, nullptr);
+  ASSERT_TRUE(tasks.ok());
+  ASSERT_TRUE(recover_quantized(model, original, *tasks, samples(), {}, {}).ok());
+  EXPECT_GE(zeros_of(model), zeros);
 }
 
 }  // namespace

@@ -24,9 +24,10 @@ struct LockstepOptions {
   int threads = 1;
   /// Bytes of activations that may be kept for all samples together.
   std::int64_t memory = std::int64_t{3} << 29;
-  /// Columns of a layer that are looked at, as a multiple of their width, and at least so many.
+  /// Columns of a layer that are looked at, as a multiple of their width, within bounds.
   std::int64_t columns_per_input = 16;
   std::int64_t least_columns = 1 << 14;
+  std::int64_t most_columns = 1 << 15;
 };
 
 class Lockstep {

@@ -13,6 +13,10 @@ namespace press {
 /// By the name of the value.
 using CalibrationTable = std::map<std::string, Histogram>;
 
+/// Adds the statistics of `other`, which may cover other samples and other values. The order of merging does
+/// not show.
+void merge(CalibrationTable& table, const CalibrationTable& other);
+
 /// A table as JSON, to be kept: per value its count, exact extremes and, where they were gathered, its bins
 /// (from the first one that is not zero to the last). The same table gives the same text.
 std::string to_json(const CalibrationTable& table);

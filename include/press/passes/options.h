@@ -30,12 +30,16 @@ struct FoldOptions {
   std::int64_t max_bytes = 1 << 14;       // all nodes of a run together
 };
 
+/// Which weights go: the smallest ones, or those whose loss the others make up for best (needs samples).
+enum class PruneMethod { kMagnitude, kSecondOrder };
+
 enum class PruneScope { kLocal, kGlobal };
 
 /// What is taken away: single weights, which become zero, or whole output channels, which go.
 enum class PruneStructure { kWeights, kChannels };
 
 struct PruneOptions {
+  PruneMethod method = PruneMethod::kMagnitude;
   double sparsity = 0.5;  // share of the weights that become zero, or of the channels that go; 0 to 1
   PruneStructure structure = PruneStructure::kWeights;
   std::int64_t round_to = 1;  // kChannels: a layer keeps a multiple of this many channels
@@ -46,7 +50,7 @@ struct PruneOptions {
 
 /// What is done so that a compressed network answers like the original one. All but kNone run the network
 /// over calibration samples.
-enum class Recover {
+enum class Recover : std::uint8_t {
   kNone,
   kBias,  // means of the layers' outputs, put into biases
   kFast,  // the weights of each layer rounded or refitted for its real inputs, means and deviations
@@ -56,7 +60,6 @@ enum class Recover {
 struct QuantizeOptions {
   /// Of weights: 8, 4, 3 or 2. With fewer than 8 the first and the last layer keep 8.
   int weight_bits = 8;
-  Recover recover = Recover::kFast;
   DataType activation_type = DataType::kUint8;  // kUint8 or kInt8, asymmetric
   bool per_channel = true;
   Observer observer = Observer::kMinMax;

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "press/ir/graph.h"
 #include "press/numeric/layer_statistics.h"
+#include "press/numeric/pruning_solver.h"
 #include "press/numeric/weight_grid.h"
 #include "press/passes/options.h"
 #include "press/passes/pass.h"
@@ -25,6 +27,16 @@ struct LayerTask {
 Result<std::vector<LayerTask>> layers_with_small_weights(const Model& model, const QuantizeOptions& options,
                                                          std::vector<Declined>* declined);
 
+/// The layers that quantize_static gives integer weights with a scale a channel.
+Result<std::vector<LayerTask>> layers_to_quantize(const Model& model, const QuantizeOptions& options);
+
+/// Quantizes activations as quantize_static will and leaves weights and nodes as they are, so that a
+/// lock-step pass sees what integer arithmetic makes of them. Errors: as quantize_static.
+Status simulate_activations(Model& model, const PassContext& context);
+
+/// The layers that can be pruned, in the order of the graph.
+Result<std::vector<Node*>> layers_to_prune(const Model& model, const PruneOptions& options);
+
 /// What came of a layer.
 struct LayerOutcome {
   Tensor weight;               // in place of the node's
@@ -35,9 +47,21 @@ struct LayerOutcome {
   double error = 0;
 };
 
-/// Rounds the weights of a layer for its statistics and corrects mean and standard deviation of its outputs.
-/// kBias: nearest integers, means only; kFast and kFull: as press/numeric/layer_solver.h.
-LayerOutcome quantize_layer(const LayerTask& task, const LayerStatistics& statistics, Recover effort);
+/// Rounds the weights of a layer such that its outputs are those of `original`, the same layer before
+/// anything was done to the network, and corrects their means and standard deviations. Weights of task.node
+/// that are 0 stay 0. kBias: nearest integers, means only; kFast and kFull: as press/numeric/layer_solver.h.
+/// The result does not depend on `threads`.
+LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const LayerStatistics& statistics,
+                            Recover effort, int threads);
+
+/// The same for a layer that was pruned: its zeros stay, the other weights take over (least squares; kBias:
+/// the means alone). `grid` of the outcome is empty.
+LayerOutcome repair_layer(Node& node, const Node& original, const LayerStatistics& statistics, Recover effort,
+                          int threads);
+
+/// What removing the weights of a layer costs, by group: growth of the output's mean square error over the
+/// variance of all outputs of the layer.
+std::vector<RemovalTrace> trace_layer(const Node& node, const LayerStatistics& statistics, int threads);
 
 /// Puts an outcome into the graph (or into a copy of it: `node` is the copy's).
 void apply(Graph& graph, Node& node, const LayerOutcome& outcome);

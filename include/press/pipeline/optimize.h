@@ -9,6 +9,7 @@
 
 #include "press/calibrate/batch_reader.h"
 #include "press/ir/graph.h"
+#include "press/numeric/calibration_table.h"
 #include "press/pipeline/pass_manager.h"
 #include "press/pipeline/progress.h"
 #include "press/pipeline/recipe.h"
@@ -60,14 +61,30 @@ struct OptimizeOptions {
 
 /// Samples that calibration takes where the recipe gives no limit.
 inline constexpr std::int64_t kCalibrationSamples = 200;
-/// And recovery.
+/// And recovery: as many of so many as begin within so many bytes of inputs.
 inline constexpr std::int64_t kRecoverySamples = 1024;
+inline constexpr std::int64_t kRecoveryBytes = 160 << 20;
 
 /// The interface is changed first, as far as the recipe says so. Cleanup always runs; then fusing, pruning,
 /// calibration and quantization, as far as the recipe asks for them. A recipe that asks for nothing cleans up
 /// and fuses. Errors: kUsage where the recipe does not fit together (int8 without calibration samples); those
 /// of the passes, of reading samples and of running the model; the model is then of no further use.
 Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const OptimizeOptions& options = {});
+
+/// One of `count` parts of the calibration samples: the batches number index, index + count, ….
+struct Shard {
+  std::int64_t index = 0;
+  std::int64_t count = 1;
+};
+
+/// The statistics of activations that optimize() with `recipe` would gather, with histograms, so that the
+/// table serves any observer; the tables of all shards, merged (press/numeric/calibration_table.h), are that
+/// of one run. The model is cleaned up and fused on the way. Errors: as optimize().
+Result<CalibrationTable> calibrate_model(Model& model, const Recipe& recipe, const Shard& shard,
+                                         const OptimizeOptions& options = {});
+
+/// Reads a table. Errors (kInput), naming the file: it cannot be read or holds no table.
+Result<CalibrationTable> load_calibration_table(const std::string& path);
 
 /// As JSON: `"schema": 1`, see docs/usage.md.
 std::string to_json(const OptimizeReport& report);

@@ -61,6 +61,9 @@ struct Recipe {
   bool fuse = false;
   bool prune = false;
   Precision precision = Precision::kAsIs;
+  /// After pruning and quantization, where there are samples. Not given: kNone for int8 with weights of 8
+  /// bits, else kFast.
+  std::optional<Recover> recover;
   PruneOptions prune_options;
   QuantizeOptions quantize_options;
   Fp16Options fp16_options;
@@ -68,6 +71,7 @@ struct Recipe {
   StoreOptions store_options{.form = StoreForm::kDense};
   NodeSelection nodes;  // for pruning and quantization, beside their own selections
   SampleOptions calibration;
+  std::string calibration_table;  // a file with what calibration gathered before; "": none
   std::vector<std::string> disabled_passes;
   std::vector<std::string> only_passes;
 

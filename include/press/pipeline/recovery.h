@@ -34,11 +34,23 @@ struct Recovery {
   std::vector<RecoveredLayer> layers;
 };
 
-/// Rounds the weights of `tasks` (nodes of `model`, in order) and puts the result into the model, which stays
-/// in float. `simulate` (or null) quantizes activations of a copy in the way the written model will: it must
-/// keep the copy's nodes. Errors: those of Lockstep and of `simulate`.
-Result<Recovery> recover_quantized(Model& model, const std::vector<LayerTask>& tasks,
-                                   std::vector<Batch> samples, const std::function<Status(Model&)>& simulate,
+/// Rounds the weights of `tasks` (nodes of `model`, in order) such that the network answers like `original`,
+/// and puts the result into the model, which stays in float. `original` has the same nodes; weights of
+/// `model` that are 0 stay so. `simulate` (or null) quantizes the activations of a copy in the way the
+/// written model will; it must keep the copy's nodes. Errors: those of Lockstep and of `simulate`.
+Result<Recovery> recover_quantized(Model& model, const Model& original, const std::vector<LayerTask>& tasks,
+                                   const std::vector<Batch>& samples,
+                                   const std::function<Status(Model&)>& simulate,
                                    const RecoverOptions& options);
+
+/// The same for weights that were set to 0: the others of `layers` take over.
+Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
+                                const std::vector<Batch>& samples, const RecoverOptions& options);
+
+/// Sets the weights of `layers` to 0 whose loss costs least, over all layers together: what each removal adds
+/// to its layer's output error, in parts of the output's variance (press/numeric/pruning_solver.h). No layer
+/// loses all of its weights. Returns the number of zeros.
+Result<std::int64_t> prune_by_output_error(Model& model, const std::vector<Node*>& layers, double sparsity,
+                                           const std::vector<Batch>& samples, const RecoverOptions& options);
 
 }  // namespace press

@@ -24,8 +24,8 @@ std::size_t raise_opset(Model& model);
 inline constexpr std::int64_t kOpsetOf4Bits = 21;
 inline constexpr std::int64_t kOpsetOf2Bits = 25;
 
-/// Nodes that mean something else in opset `target` (at most 25) and have no form there; for models of opset 13
-/// or newer, and of those that raise_opset() brings there.
+/// Nodes that mean something else in opset `target` (at most 25) and have no form there; for models of opset
+/// 13 or newer, and of those that raise_opset() brings there.
 std::vector<Declined> nodes_without_newer_form(const Model& model, std::int64_t target);
 
 /// What stands in the way of calling a model of opset 13 or newer one of `target` (at most 25): nodes whose

@@ -32,8 +32,11 @@
 
 #include "passes/declarations.h"
 #include "passes/quantize/opset.h"
+#include "passes/quantize/packed_integers.h"
 #include "passes/quantize/placement.h"
+#include "press/ops/linear_layer.h"
 #include "press/passes/quantize.h"
+#include "press/passes/recover.h"
 
 namespace press {
 namespace {
@@ -45,6 +48,8 @@ using quantize::Placement;
 constexpr std::int64_t kPerTensorOpset = 10;
 /// From this many channels on, a Mul of input scale and weight scales takes fewer bytes than its product.
 constexpr std::int64_t kSmallestComputedScale = 16;
+constexpr int kLargestInt4 = 7;
+constexpr int kWideBits = 8;
 
 /// The node that shows that a model is quantized already; null where there is none.
 const Node* quantized_node(const Graph& graph) {
@@ -110,9 +115,21 @@ class ScaleGroups {
 /// Writes the plan into the graph.
 class Rewriter {
  public:
+  /// `grids`: integers that weights were rounded to already; may be null.
   Rewriter(Graph& graph, const QuantizeOptions& options, bool per_channel,
-           const quantize::Observations& observations)
-      : graph_(graph), options_(options), per_channel_(per_channel), observations_(observations) {}
+           const quantize::Observations& observations, const WeightGrids* grids)
+      : graph_(graph),
+        options_(options),
+        per_channel_(per_channel),
+        observations_(observations),
+        grids_(grids) {}
+
+  /// Activations alone.
+  Status simulate(const Placement& placement) {
+    PRESS_TRY(choose_scales(placement));
+    for (Value* value : placement.activations) insert_pair(value);
+    return {};
+  }
 
   Status run(const Placement& placement) {
     PRESS_TRY(choose_scales(placement));
@@ -185,7 +202,8 @@ class Rewriter {
     const ChannelLayout layout = per_channel ? unit.layout : ChannelLayout{1, 1, weight->constant()->size()};
 
     const Tensor weights = *weight->constant();
-    std::vector<float> scales = weight_scales(weights.data<float>(), layout);
+    const WeightGrid* grid = per_channel && grids_ != nullptr ? find_grid(weight->name()) : nullptr;
+    std::vector<float> scales = grid != nullptr ? grid->scales : weight_scales(weights.data<float>(), layout);
     Value* bias = unit.bias_node != nullptr ? unit.bias_node->input(unit.bias_index) : nullptr;
     if (bias != nullptr) raised_ += fit_scales_to_bias(bias->constant()->data<float>(), input_scale, scales);
 
@@ -193,10 +211,10 @@ class Rewriter {
     std::vector<Quantized>& copies = weights_[{weight, axis}];
     auto copy = std::ranges::find(copies, scales, &Quantized::scales);
     if (copy == copies.end()) {
-      const Tensor integers =
-          Tensor::of(weights.dims(), quantize_weights(weights.data<float>(), layout, scales));
+      const std::vector<std::int8_t> integers = quantize_weights(weights.data<float>(), layout, scales);
       Value* scale = add_scales(weight, scales, per_channel);
-      Value* dequantized = add_dequantize(weight, integers, scale, axis, node);
+      Value* stored = add_integers(weight, integers, grid, node);
+      Value* dequantized = add_dequantize(weight, stored, scale, axis, node);
       // The standard lets a zero point of 0 be left out, but ONNX Runtime fuses matrix products only with it.
       if (!node->is("Conv")) {
         graph_.set_input(dequantized->producer(), 2, weight_zero_point(scale->constant()->dims()));
@@ -208,7 +226,9 @@ class Rewriter {
 
     if (bias == nullptr) return;
     const Tensor reals = *bias->constant();
-    const Tensor integers = Tensor::of(reals.dims(), quantize_bias(reals.data<float>(), input_scale, scales));
+    Value* integers =
+        graph_.add_constant(Tensor::of(reals.dims(), quantize_bias(reals.data<float>(), input_scale, scales)),
+                            graph_.fresh_name(bias->name() + "_q"));
     Value* unit_of_bias = nullptr;
     if (copy->scale->constant()->size() < kSmallestComputedScale) {
       unit_of_bias = add_scales(bias, bias_scales(input_scale, scales), per_channel);
@@ -232,13 +252,34 @@ class Rewriter {
                                graph_.fresh_name(original->name() + "_scale"));
   }
 
-  /// A constant of integers and the DequantizeLinear that stands for the constant `original`; axis < 0: one
-  /// scale in all.
-  Value* add_dequantize(const Value* original, const Tensor& integers, Value* scale, int axis, Node* before) {
-    NodeSpec spec{
-        .op_type = "DequantizeLinear",
-        .inputs = {graph_.add_constant(integers, graph_.fresh_name(original->name() + "_q")), scale},
-        .outputs = {graph_.fresh_name(original->name() + "_dq")}};
+  const WeightGrid* find_grid(const std::string& weight) const {
+    const auto found = grids_->find(weight);
+    return found != grids_->end() ? &found->second : nullptr;
+  }
+
+  /// int8; where 4 bits hold them, an int4 constant behind a Cast, which runtimes compute while they load: so
+  /// integer kernels still find int8.
+  Value* add_integers(const Value* original, const std::vector<std::int8_t>& integers, const WeightGrid* grid,
+                      Node* before) {
+    const Dims& dims = original->constant()->dims();
+    const std::string name = graph_.fresh_name(original->name() + "_q");
+    if (grid == nullptr || grid->limits.hi > kLargestInt4 || graph_.opset() < kOpsetOf4Bits)
+      return graph_.add_constant(Tensor::of(dims, integers), name);
+    const std::vector<std::int32_t> wide(integers.begin(), integers.end());
+    return graph_
+        .add_node({.op_type = "Cast",
+                   .inputs = {graph_.add_constant(packed_integers(DataType::kInt4, dims, wide), name)},
+                   .outputs = {graph_.fresh_name(name)},
+                   .attributes = {{"to", static_cast<std::int64_t>(DataType::kInt8), {}}}},
+                  before)
+        ->output();
+  }
+
+  /// The DequantizeLinear that stands for the constant `original`; axis < 0: one scale in all.
+  Value* add_dequantize(const Value* original, Value* integers, Value* scale, int axis, Node* before) {
+    NodeSpec spec{.op_type = "DequantizeLinear",
+                  .inputs = {integers, scale},
+                  .outputs = {graph_.fresh_name(original->name() + "_dq")}};
     if (axis >= 0 && axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
     return graph_.add_node(std::move(spec), before)->output();
   }
@@ -338,6 +379,7 @@ class Rewriter {
   const QuantizeOptions& options_;
   bool per_channel_;
   const quantize::Observations& observations_;
+  const WeightGrids* grids_;
   std::unordered_map<const Value*, QuantParams> params_;
   std::map<std::pair<const Value*, int>, std::vector<Quantized>> weights_;
   std::unordered_map<std::uint32_t, Value*> scales_;
@@ -347,6 +389,34 @@ class Rewriter {
   std::size_t raised_ = 0;
 };
 
+/// The ranges of a calibration table, as the options' observer sees them. Errors (kUsage): the table was
+/// gathered for another observer.
+Result<quantize::Observations> observations_of(const PassContext& context) {
+  const ObserverOptions observer{context.quantize.observer, context.quantize.percentile};
+  const ObserverInfo& observer_info = info(context.quantize.observer);
+  for (const auto& [value, histogram] : *context.calibration) {
+    if (observer_info.detail == Histogram::Detail::kBins && histogram.count() > 0 &&
+        histogram.bins().empty()) {
+      return Error(
+          ErrorCode::kUsage,
+          fmt::format("the calibration table holds only extremes of '{}', the observer '{}' needs more; "
+                      "calibrate again with this observer",
+                      value, observer_info.name));
+    }
+  }
+  // Each range once: observers that search take milliseconds.
+  std::unordered_map<std::string, Observed> ranges;
+  for (const auto& [value, histogram] : *context.calibration) {
+    if (histogram.count() > 0) {
+      ranges.emplace(value, Observed{histogram.min_max(), observer_info.range(histogram, observer)});
+    }
+  }
+  return quantize::Observations([ranges = std::move(ranges)](const Value& value) -> std::optional<Observed> {
+    const auto found = ranges.find(value.name());
+    return found != ranges.end() ? std::optional(found->second) : std::nullopt;
+  });
+}
+
 }  // namespace
 
 Result<std::vector<const Value*>> values_to_calibrate(const Model& model, const QuantizeOptions& options) {
@@ -354,6 +424,34 @@ Result<std::vector<const Value*>> values_to_calibrate(const Model& model, const 
   PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
   PRESS_ASSIGN(const Placement placement, quantize::place(*model.graph, selected, {}));
   return std::vector<const Value*>(placement.activations.begin(), placement.activations.end());
+}
+
+Result<std::vector<LayerTask>> layers_to_quantize(const Model& model, const QuantizeOptions& options) {
+  std::vector<LayerTask> tasks;
+  if (!options.per_channel || model.graph->opset() < kUpgradedOpset ||
+      quantized_node(*model.graph) != nullptr)
+    return tasks;
+  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
+  PRESS_ASSIGN(const Placement placement, quantize::place(*model.graph, selected, {}));
+  for (const LinearUnit& unit : placement.linear) {
+    const bool own_weight = unit.node->input(unit.weight_index)->has_one_use();
+    if (unit.axis.has_value() && own_weight && linear_layer(*unit.node).has_value())
+      tasks.push_back({unit.node, {}});
+  }
+  if (options.weight_bits >= kWideBits) return tasks;
+  const std::int32_t largest = (1 << (options.weight_bits - 1)) - 1;
+  for (LayerTask& task : tasks) {
+    const bool at_the_ends = &task == &tasks.front() || &task == &tasks.back();
+    if (!at_the_ends) task.grid = {-largest - 1, largest, true};
+  }
+  return tasks;
+}
+
+Status simulate_activations(Model& model, const PassContext& context) {
+  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(context.quantize.nodes));
+  PRESS_ASSIGN(const quantize::Observations observations, observations_of(context));
+  PRESS_ASSIGN(const Placement placement, quantize::place(*model.graph, selected, observations));
+  return Rewriter(*model.graph, context.quantize, true, observations, nullptr).simulate(placement);
 }
 
 namespace passes {
@@ -374,23 +472,7 @@ Result<PassOutcome> quantize_static(Model& model, const PassContext& context) {
     return outcome;
   }
   PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
-  const ObserverOptions observer{options.observer, options.percentile};
-  const ObserverInfo& observer_info = info(options.observer);
-  for (const auto& [value, histogram] : *context.calibration) {
-    if (observer_info.detail == Histogram::Detail::kBins && histogram.count() > 0 &&
-        histogram.bins().empty()) {
-      return Error(
-          ErrorCode::kUsage,
-          fmt::format("the calibration table holds only extremes of '{}', the observer '{}' needs more; "
-                      "calibrate again with this observer",
-                      value, observer_info.name));
-    }
-  }
-  const quantize::Observations observations = [&](const Value& value) -> std::optional<Observed> {
-    const auto found = context.calibration->find(value.name());
-    if (found == context.calibration->end() || found->second.count() == 0) return std::nullopt;
-    return Observed{found->second.min_max(), observer_info.range(found->second, observer)};
-  };
+  PRESS_ASSIGN(const quantize::Observations observations, observations_of(context));
   PRESS_ASSIGN(Placement placement, quantize::place(*model.graph, selected, observations));
   outcome.declined = placement.declined;
   if (placement.activations.empty()) return outcome;
@@ -415,7 +497,18 @@ Result<PassOutcome> quantize_static(Model& model, const PassContext& context) {
     }
   }
   const bool per_channel = options.per_channel && model.graph->opset() >= kUpgradedOpset;
-  Rewriter rewriter(*model.graph, options, per_channel, observations);
+  if (options.weight_bits < kWideBits && context.grids != nullptr && model.graph->opset() < kOpsetOf4Bits) {
+    const std::vector<Declined> obstacles = obstacles_to_newer_opset(model, kOpsetOf4Bits);
+    if (obstacles.empty()) {
+      declare_newer_opset(model, kOpsetOf4Bits);
+      outcome.notes.push_back(fmt::format("opset raised to {}", kOpsetOf4Bits));
+    } else {
+      outcome.notes.push_back(
+          fmt::format("weights are stored as int8, as the model stays below opset {}: node {}: {}",
+                      kOpsetOf4Bits, obstacles.front().node, obstacles.front().reason));
+    }
+  }
+  Rewriter rewriter(*model.graph, options, per_channel, observations, context.grids);
   PRESS_TRY(rewriter.run(placement));
   outcome.rewrites = placement.linear.size() + placement.others.size();
   if (rewriter.raised_scales() > 0) {

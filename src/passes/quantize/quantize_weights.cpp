@@ -21,6 +21,7 @@
 
 #include "passes/declarations.h"
 #include "passes/quantize/opset.h"
+#include "passes/quantize/packed_integers.h"
 #include "passes/selection.h"
 #include "press/ops/linear_layer.h"
 #include "press/ops/operator.h"
@@ -31,21 +32,6 @@ namespace press {
 namespace {
 
 constexpr int kWideBits = 8;
-
-/// Integers of `bits` (2, 4 or 8) packed, low bits first.
-Tensor packed(DataType type, const Dims& dims, std::span<const std::int32_t> integers) {
-  Tensor tensor = std::move(Tensor::allocate(type, dims)).value();
-  const std::span<std::byte> bytes = tensor.mutable_bytes();
-  std::ranges::fill(bytes, std::byte{0});
-  const auto bits = static_cast<std::size_t>(bit_width(type));
-  const std::size_t in_byte = 8 / bits;
-  const auto mask = static_cast<std::uint32_t>((1U << bits) - 1);
-  for (std::size_t i = 0; i < integers.size(); ++i) {
-    const std::uint32_t code = static_cast<std::uint32_t>(integers[i]) & mask;
-    bytes[i / in_byte] |= static_cast<std::byte>(code << (i % in_byte * bits));
-  }
-  return tensor;
-}
 
 /// Nearest integers for scales that fit the weights' extremes.
 WeightGrid nearest_grid(const Node& node, const LinearLayer& layer, const IntegerGrid& limits) {
@@ -87,15 +73,15 @@ class Writer {
     std::vector<std::int32_t> integers = integers_of(weight_rows(*node, layer), grid);
     if (layer.weight_transposed) integers = transposed(integers, layer);
     const DataType type = stored_type(grid.limits);
-    Value* stored =
-        graph_.add_constant(packed(type, weight->constant()->dims(), integers), graph_.fresh_name("q"));
+    Value* stored = graph_.add_constant(packed_integers(type, weight->constant()->dims(), integers),
+                                        graph_.fresh_name("q"));
     NodeSpec spec{.op_type = "DequantizeLinear",
                   .inputs = {stored, graph_.add_constant(Tensor::of({layer.outputs}, grid.scales),
                                                          graph_.fresh_name("s"))},
                   .outputs = {graph_.fresh_name(weight->name() + "_dq")}};
     if (!grid.limits.symmetric) {
-      spec.inputs.push_back(
-          graph_.add_constant(packed(type, {layer.outputs}, grid.zero_points), graph_.fresh_name("z")));
+      spec.inputs.push_back(graph_.add_constant(packed_integers(type, {layer.outputs}, grid.zero_points),
+                                                graph_.fresh_name("z")));
     }
     if (const std::int64_t axis = *weight_channel_axis(*node); axis != 1)
       spec.attributes.push_back({"axis", axis, {}});

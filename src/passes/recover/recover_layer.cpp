@@ -10,8 +10,8 @@
 namespace press {
 namespace {
 
-constexpr double kTargetDamping = 1e-2;    // of the least squares that put earlier errors right
-constexpr double kRoundingDamping = 1e-2;  // of the metric that rounding goes by
+constexpr double kDamping = 1e-2;       // of least squares, and of the metric that rounding goes by
+constexpr double kTraceDamping = 1e-3;  // of the metric that masks go by
 constexpr double kLeastFactor = 0.5, kLargestFactor = 4;
 
 Matrix rows_of_group(std::span<const float> rows, const LinearLayer& layer, std::size_t group) {
@@ -33,63 +33,161 @@ ColumnMoments about_zero(const ColumnMoments& centred) {
   return moments;
 }
 
-}  // namespace
+/// Collects the rows of a layer as they are solved, group by group, and matches mean and standard deviation
+/// of the outputs to those of the original layer.
+class Corrector {
+ public:
+  /// `original`: the layer before anything was done to it.
+  Corrector(Node& node, const Node& original, const LayerStatistics& statistics, Recover effort)
+      : node_(node),
+        layer_(*linear_layer(node)),
+        statistics_(statistics),
+        effort_(effort),
+        slot_(bias_slot(node, layer_)),
+        weights_(weight_rows(original, layer_)),
+        rows_(weights_.size()),
+        bias_(slot_.has_value() ? bias_values(*slot_, layer_) : std::vector<float>()) {}
 
-LayerOutcome quantize_layer(const LayerTask& task, const LayerStatistics& statistics, Recover effort) {
-  const LinearLayer layer = *linear_layer(*task.node);
-  const std::optional<BiasSlot> slot = bias_slot(*task.node, layer);
-  const std::vector<float> weights = weight_rows(*task.node, layer);
-  std::vector<float> rounded(weights.size());
-  std::vector<float> bias(static_cast<std::size_t>(layer.outputs));
-  const std::vector<float> old_bias = slot.has_value() ? bias_values(*slot, layer) : std::vector<float>();
-  LayerOutcome outcome{.grid = {.limits = task.grid}};
-  const Rounding rounding = effort == Recover::kBias   ? Rounding::kNearest
-                            : effort == Recover::kFast ? Rounding::kFast
-                                                       : Rounding::kThorough;
-  double error = 0, variance = 0;
-  for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
-    const ColumnMoments& centred = statistics.groups[group];
-    const ColumnMoments moments = slot.has_value() ? centred : about_zero(centred);
-    const Matrix original = rows_of_group(weights, layer, group);
-    const Matrix target =
-        effort == Recover::kBias ? original : least_squares_target(original, moments, kTargetDamping);
-    const RoundedRows rows =
-        round_rows(target, damped(moments.covariance, kRoundingDamping), task.grid, rounding);
-    const std::vector<double> variances = output_variances(rows.values, centred.covariance);
-    const Matrix passed = product(original, centred.cross);
-    for (std::size_t i = 0; i < rows.values.rows; ++i) {
-      const std::size_t channel = group * rows.values.rows + i;
+  Matrix original(std::size_t group) const { return rows_of_group(weights_, layer_, group); }
+
+  /// Which weights of a group are 0 in the layer as it is now; empty where none is.
+  std::vector<std::uint8_t> zeros(std::size_t group) const {
+    const Matrix rows = rows_of_group(weight_rows(node_, layer_), layer_, group);
+    std::vector<std::uint8_t> zeros;
+    if (std::ranges::find(rows.values, 0.0) == rows.values.end()) return zeros;
+    for (const double value : rows.values) zeros.push_back(value == 0 ? 1 : 0);
+    return zeros;
+  }
+
+  /// What the weights of a group are to get right.
+  ColumnMoments moments(std::size_t group) const {
+    return slot_.has_value() ? statistics_.groups[group] : about_zero(statistics_.groups[group]);
+  }
+
+  /// Takes the solved rows of a group; `scales` (one a row, or none) grow with them. Each row becomes
+  /// `steps` · scale where there are scales, so that integers are found again exactly.
+  void take(std::size_t group, const Matrix& solved, std::span<float> scales) {
+    const ColumnMoments& centred = statistics_.groups[group];
+    const std::vector<double> variances = output_variances(solved, centred.covariance);
+    const Matrix passed = product(original(group), centred.cross);
+    for (std::size_t i = 0; i < solved.rows; ++i) {
+      const std::size_t channel = group * solved.rows + i;
+      const double wanted = statistics_.output_variance[channel];
       double factor = 1;
-      if (slot.has_value() && effort != Recover::kBias && variances[i] > 0) {
-        factor = std::clamp(std::sqrt(statistics.output_variance[channel] / variances[i]), kLeastFactor,
-                            kLargestFactor);
+      if (slot_.has_value() && effort_ != Recover::kBias && variances[i] > 0) {
+        factor = std::clamp(std::sqrt(wanted / variances[i]), kLeastFactor, kLargestFactor);
       }
-      const auto scale = static_cast<float>(rows.scales[i] * factor);
-      outcome.grid.scales.push_back(scale);
-      outcome.grid.zero_points.push_back(rows.zero_points[i]);
-      double passed_mean = 0;
-      for (std::size_t j = 0; j < rows.values.columns; ++j) {
-        const std::int32_t steps = rows.codes[i * rows.values.columns + j] - rows.zero_points[i];
-        const float value = static_cast<float>(steps) * scale;
-        rounded[channel * rows.values.columns + j] = value;
-        passed_mean += value * centred.mean[j];
+      const double scale = scales.empty() ? 1 : scales[i];
+      if (!scales.empty()) scales[i] = static_cast<float>(scale * factor);
+      double mean = 0, covariance = 0;
+      for (std::size_t j = 0; j < solved.columns; ++j) {
+        const float value = scales.empty()
+                                ? static_cast<float>(solved.at(i, j) * factor)
+                                : static_cast<float>(std::nearbyint(solved.at(i, j) / scale)) * scales[i];
+        rows_[channel * solved.columns + j] = value;
+        mean += value * centred.mean[j];
+        covariance += passed.at(i, j) * solved.at(i, j);
       }
-      bias[channel] = static_cast<float>(statistics.output_mean[channel] - passed_mean);
-      if (slot.has_value() && slot->node != task.node) bias[channel] += old_bias[channel];
+      if (slot_.has_value()) {
+        const double old = slot_->node == &node_ ? 0.0 : bias_[channel];
+        bias_[channel] = static_cast<float>(statistics_.output_mean[channel] - mean + old);
+      }
       // E|y - ŷ|² about the means = Var y - 2·w·Cov(x, x̂)·ŵᵀ + Var ŷ
-      double covariance = 0;
-      for (std::size_t j = 0; j < passed.columns; ++j) covariance += passed.at(i, j) * rows.values.at(i, j);
-      variance += statistics.output_variance[channel];
-      error += statistics.output_variance[channel] - 2 * factor * covariance + factor * factor * variances[i];
+      variance_ += wanted;
+      error_ += wanted - 2 * factor * covariance + factor * factor * variances[i];
     }
   }
-  outcome.error = variance > 0 ? error / variance : 0;
-  outcome.weight = weight_from_rows(*task.node, layer, rounded);
-  if (slot.has_value()) {
-    const Value* old = slot->node->input(slot->input);
-    outcome.bias = Tensor::of(old != nullptr ? old->constant()->dims() : Dims{layer.outputs}, bias);
+
+  LayerOutcome outcome(WeightGrid grid) && {
+    LayerOutcome outcome{
+        .weight = weight_from_rows(node_, layer_, rows_), .bias = {}, .grid = std::move(grid)};
+    outcome.error = variance_ > 0 ? std::max(error_, 0.0) / variance_ : 0;
+    if (!slot_.has_value()) return outcome;
+    const Value* old = slot_->node->input(slot_->input);
+    outcome.bias = Tensor::of(old != nullptr ? old->constant()->dims() : Dims{layer_.outputs}, bias_);
+    return outcome;
   }
-  return outcome;
+
+ private:
+  Node& node_;
+  LinearLayer layer_;
+  const LayerStatistics& statistics_;
+  Recover effort_;
+  std::optional<BiasSlot> slot_;
+  std::vector<float> weights_, rows_, bias_;
+  double error_ = 0, variance_ = 0;
+};
+
+Rounding rounding_of(Recover effort) {
+  switch (effort) {
+    case Recover::kNone:
+    case Recover::kBias:
+      return Rounding::kNearest;
+    case Recover::kFast:
+      return Rounding::kFast;
+    case Recover::kFull:
+      return Rounding::kThorough;
+  }
+  return Rounding::kNearest;
+}
+
+}  // namespace
+
+LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const LayerStatistics& statistics,
+                            Recover effort, int threads) {
+  Corrector corrector(*task.node, original, statistics, effort);
+  WeightGrid grid{.limits = task.grid, .scales = {}, .zero_points = {}};
+  for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
+    const ColumnMoments moments = corrector.moments(group);
+    const std::vector<std::uint8_t> zeros = corrector.zeros(group);
+    Matrix target = corrector.original(group);
+    if (effort != Recover::kBias) {
+      target = zeros.empty() ? least_squares_target(target, moments, kDamping)
+                             : masked_least_squares(target, moments, zeros, kDamping, threads);
+    }
+    const RoundedRows rows =
+        round_rows(target, damped(moments.covariance, kDamping), task.grid, rounding_of(effort), zeros);
+    std::vector<float> scales(rows.scales.begin(), rows.scales.end());
+    corrector.take(group, rows.values, scales);
+    grid.scales.insert(grid.scales.end(), scales.begin(), scales.end());
+    grid.zero_points.insert(grid.zero_points.end(), rows.zero_points.begin(), rows.zero_points.end());
+  }
+  return std::move(corrector).outcome(std::move(grid));
+}
+
+std::vector<RemovalTrace> trace_layer(const Node& node, const LayerStatistics& statistics, int threads) {
+  const LinearLayer layer = *linear_layer(node);
+  const std::vector<float> weights = weight_rows(node, layer);
+  double energy = 0;
+  for (const double variance : statistics.output_variance) energy += variance;
+  std::vector<RemovalTrace> traces;
+  for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
+    const Matrix rows = rows_of_group(weights, layer, group);
+    const Matrix covariance = damped(statistics.groups[group].covariance, kTraceDamping);
+    traces.push_back(removal_trace(rows, covariance, threads));
+    for (float& loss : traces.back().losses) {
+      loss = energy > 0 ? static_cast<float>(loss / energy) : 0.0F;
+    }
+  }
+  return traces;
+}
+
+LayerOutcome repair_layer(Node& node, const Node& original, const LayerStatistics& statistics, Recover effort,
+                          int threads) {
+  Corrector corrector(node, original, statistics, effort);
+  for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
+    const std::vector<std::uint8_t> zeros = corrector.zeros(group);
+    Matrix rows = corrector.original(group);
+    if (effort == Recover::kBias) {
+      for (std::size_t i = 0; i < zeros.size(); ++i) rows.values[i] = zeros[i] != 0 ? 0 : rows.values[i];
+    } else if (zeros.empty()) {
+      rows = least_squares_target(rows, corrector.moments(group), kDamping);
+    } else {
+      rows = masked_least_squares(rows, corrector.moments(group), zeros, kDamping, threads);
+    }
+    corrector.take(group, rows, {});
+  }
+  return std::move(corrector).outcome({});
 }
 
 void apply(Graph& graph, Node& node, const LayerOutcome& outcome) {

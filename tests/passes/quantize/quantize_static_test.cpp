@@ -8,6 +8,7 @@
 #include <string>
 
 #include "press/passes/quantize.h"
+#include "press/passes/recover.h"
 #include "support/pass_fixture.h"
 
 namespace press::test {
@@ -477,6 +478,51 @@ TEST(ValuesToCalibrate, AreThoseThatGetAScale) {
   ASSERT_EQ(values->size(), 2U);
   EXPECT_EQ((*values)[0]->name(), "x");
   EXPECT_EQ((*values)[1]->name(), "y");
+}
+
+TEST(QuantizeStatic, TakesTheIntegersThatRecoveryChose) {
+  const CalibrationTable table = table_of({{"x", {-128, 127}}, {"y", {0, 255}}});
+  WeightGrids grids;
+  grids["w"] = {.limits = {-8, 7, true}, .scales = {63.5F, 63.5F}, .zero_points = {0, 0}};
+  PassRunOptions options{.executable = false};
+  options.context.grids = &grids;
+  const PassRun eight = quantize(kConvRelu, table, options);
+  EXPECT_EQ(eight.after.graph->opset(), 13);
+  const Node* conv = find_node(eight.after, "Conv");
+  const std::span<const std::int8_t> found =
+      conv->input(1)->producer()->input(0)->constant()->data<std::int8_t>();
+  EXPECT_EQ(std::vector<std::int8_t>(found.begin(), found.end()), (std::vector<std::int8_t>{2, -1}));
+
+  // Asked for 4 bits, they are stored in 4 and become int8 while a runtime loads them.
+  options.context.quantize.weight_bits = 4;
+  const PassRun four = quantize(kConvRelu, table, options);
+  EXPECT_EQ(four.after.graph->opset(), 21);
+  const Node* cast = find_node(four.after, "Conv")->input(1)->producer()->input(0)->producer();
+  ASSERT_NE(cast, nullptr);
+  EXPECT_TRUE(cast->is("Cast"));
+  EXPECT_EQ(cast->input(0)->constant()->type(), DataType::kInt4);
+}
+
+TEST(LayersToQuantize, AreThoseWithAWeightOfTheirOwn) {
+  const Model model = parse(kConvRelu);
+  const auto layers = layers_to_quantize(model, {});
+  ASSERT_TRUE(layers.ok());
+  ASSERT_EQ(layers->size(), 1U);
+  EXPECT_TRUE((*layers)[0].node->is("Conv"));
+  const auto per_tensor = layers_to_quantize(model, {.per_channel = false});
+  ASSERT_TRUE(per_tensor.ok());
+  EXPECT_TRUE(per_tensor->empty());
+}
+
+TEST(SimulateActivations, PutsPairsAroundAndLeavesWeightsAlone) {
+  const CalibrationTable table = table_of({{"x", {-128, 127}}, {"y", {0, 255}}});
+  Model model = parse(kConvRelu);
+  PassContext context;
+  context.calibration = &table;
+  ASSERT_TRUE(simulate_activations(model, context).ok());
+  EXPECT_TRUE(verify(*model.graph).ok());
+  EXPECT_EQ(operators(model), "QuantizeLinear DequantizeLinear Conv Relu QuantizeLinear DequantizeLinear");
+  EXPECT_TRUE(find_node(model, "Conv")->input(1)->is_constant());
 }
 
 }  // namespace
