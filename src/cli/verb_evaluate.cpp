@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 
 #include "engine_flags.h"
 #include "evaluation_flow.h"
@@ -164,6 +165,36 @@ class GateFlags {
   std::vector<std::string> given_;
 };
 
+/// Where the time of a batch goes: by operators, most first, and by node in execution order.
+std::string profile_tables(const ModelEvaluation& model) {
+  using Align = Table::Align;
+  const std::vector<StepLatency>& steps = model.latency->steps;
+  std::map<std::string, std::pair<int, double>> sums;
+  double total = 0;
+  for (const StepLatency& step : steps) {
+    auto& [count, milliseconds] = sums[step.operators];
+    ++count;
+    milliseconds += step.mean_ms;
+    total += step.mean_ms;
+  }
+  std::vector<std::pair<std::string, std::pair<int, double>>> sorted(sums.begin(), sums.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second.second > b.second.second; });
+  const auto share = [&](double milliseconds) {
+    return fmt::format("{:.1f}", total > 0 ? 100 * milliseconds / total : 0.0);
+  };
+  Table operators({{model.name}, {"steps", Align::kRight}, {"ms", Align::kRight}, {"%", Align::kRight}});
+  for (const auto& [name, sum] : sorted) {
+    operators.add_row(
+        {name, std::to_string(sum.first), fmt::format("{:.3f}", sum.second), share(sum.second)});
+  }
+  Table nodes({{"node"}, {"operators"}, {"ms", Align::kRight}, {"%", Align::kRight}});
+  for (const StepLatency& step : steps) {
+    nodes.add_row({step.node, step.operators, fmt::format("{:.3f}", step.mean_ms), share(step.mean_ms)});
+  }
+  return operators.text() + "\n" + nodes.text();
+}
+
 class EvaluateVerb : public Verb {
  public:
   std::string_view name() const override { return "evaluate"; }
@@ -194,6 +225,7 @@ class EvaluateVerb : public Verb {
     app.add_flag("--per-class", per_class_, "print accuracy and precision of each class")->group(kMainGroup);
     app.add_flag("--confusion", confusion_, "print which class was taken for which")->group(kMainGroup);
     app.add_flag("--timing,!--no-timing", timing_, "measure time")->default_str("true")->group(kTimeGroup);
+    app.add_flag("--profile", profile_, "print the time of each operator and node")->group(kTimeGroup);
     app.add_flag("--packed,!--no-packed", packed_, "measure what gzip and zstd make of the files")
         ->default_str("true")
         ->group(kMainGroup);
@@ -214,7 +246,7 @@ class EvaluateVerb : public Verb {
   Status run(Console& console) override {
     PRESS_ASSIGN(const std::vector<GateLimit> limits, gates_.limits());
     PRESS_TRY(check(limits));
-    EvaluationOptions options{.latency = timing_, .packed = packed_};
+    EvaluationOptions options{.latency = timing_, .profile = profile_, .packed = packed_};
     options.timing.warm_up = warm_up_;
     if (rounds_ > 0) {
       options.timing.rounds = rounds_;
@@ -240,6 +272,11 @@ class EvaluateVerb : public Verb {
     }
     if (to_stdout > 1) {
       return Error(ErrorCode::kUsage, "several reports would go to standard output; give all but one a file");
+    }
+    if (profile_ && (!timing_ || engine_.engine != "compress")) {
+      return Error(
+          ErrorCode::kUsage,
+          "--profile tells where our own runtime's time goes: not with --no-timing or another --engine");
     }
     for (const GateLimit& limit : limits) {
       if (!limit.kind->needs_latency || timing_) continue;
@@ -285,6 +322,10 @@ class EvaluateVerb : public Verb {
         PRESS_TRY(Console::print("\n" + confusion_matrix(model)));
       }
     }
+    if (profile_) {
+      for (const ModelEvaluation& model : evaluation.models)
+        PRESS_TRY(Console::print("\n" + profile_tables(model)));
+    }
     console.say(footnote(evaluation));
     for (const GateOutcome& gate : evaluation.gates) {
       if (gate.passed) console.say("kept: " + gate.sentence);
@@ -307,6 +348,7 @@ class EvaluateVerb : public Verb {
   GateFlags gates_;
   bool timing_ = true;
   bool packed_ = true;
+  bool profile_ = false;
   bool per_class_ = false;
   bool confusion_ = false;
   int warm_up_ = 3;

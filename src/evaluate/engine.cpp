@@ -10,6 +10,7 @@ class NativeEngine : public Engine {
   explicit NativeEngine(Session session) : session_(std::move(session)) {}
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override { return session_.run(inputs); }
   std::optional<std::int64_t> peak_bytes() const override { return session_.peak_bytes(); }
+  std::vector<StepTime> profile() const override { return session_.profile(); }
 
  private:
   Session session_;
@@ -19,7 +20,7 @@ class NativeEngine : public Engine {
 
 EngineFactory native_engine(const Graph& graph) {
   return [&graph](int threads) -> Result<std::unique_ptr<Engine>> {
-    PRESS_ASSIGN(Session session, Session::create(graph, {.threads = threads}));
+    PRESS_ASSIGN(Session session, Session::create(graph, {.threads = threads, .profile = true}));
     return std::unique_ptr<Engine>(std::make_unique<NativeEngine>(std::move(session)));
   };
 }

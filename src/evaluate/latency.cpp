@@ -65,6 +65,19 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<std::size_t>(std::lround(share * static_cast<double>(sorted.size() - 1)))];
 }
 
+/// The mean of each step over the runs behind `before`, which is an earlier profile of the same engine or
+/// empty.
+std::vector<StepLatency> mean_times(const std::vector<StepTime>& steps, const std::vector<StepTime>& before) {
+  std::vector<StepLatency> result;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const StepTime start = i < before.size() ? before[i] : StepTime{};
+    const auto runs = static_cast<double>(std::max<std::int64_t>(steps[i].runs - start.runs, 1));
+    result.push_back({steps[i].operators, steps[i].node->label(),
+                      static_cast<double>(steps[i].nanoseconds - start.nanoseconds) * 1e-6 / runs});
+  }
+  return result;
+}
+
 }  // namespace
 
 Result<std::vector<Tensor>> first_sample(std::span<const Tensor> inputs) {
@@ -100,12 +113,17 @@ Result<std::vector<Latency>> measure_latency(std::span<const EvaluatedModel> mod
   std::vector<Latency> result(models.size());
   for (std::size_t m = 0; m < models.size(); ++m) result[m].peak_bytes = engines[m]->peak_bytes();
 
+  std::vector<std::vector<StepTime>> before(models.size());
+  for (std::size_t m = 0; m < models.size(); ++m) before[m] = engines[m]->profile();
   const std::int64_t batch = inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].dims()[0];
   std::vector<std::vector<double>> batch_times = single_times;
   if (batch > 1) {
     PRESS_ASSIGN(batch_times, rounds.measure(inputs));
+  } else {
+    for (std::vector<StepTime>& steps : before) steps.clear();  // the runs were those of the batch
   }
   for (std::size_t m = 0; m < models.size(); ++m) {
+    result[m].steps = mean_times(engines[m]->profile(), before[m]);
     result[m].median_ms = quantile(single_times[m], 0.5);
     result[m].p95_ms = quantile(single_times[m], 0.95);
     result[m].batch_median_ms = quantile(batch_times[m], 0.5);

@@ -87,7 +87,10 @@ Result<Evaluation> evaluate(std::span<const NamedModel> models, const SampleOpti
     ModelEvaluation result{.name = models[m].name, .bytes = models[m].bytes};
     result.facts = facts_of(models[m].model);
     result.score = std::move(scores[m]);
-    if (!latencies.empty()) result.latency = latencies[m];
+    if (!latencies.empty()) {
+      result.latency = latencies[m];
+      if (!options.profile) result.latency->steps.clear();
+    }
     if (options.packed) {
       if (options.progress) {
         PRESS_TRY(options.progress("packing", static_cast<std::int64_t>(m),

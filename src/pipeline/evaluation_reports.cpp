@@ -21,6 +21,10 @@ ordered_json or_null(const std::optional<T>& number) {
 }
 
 ordered_json json_of(const Latency& latency) {
+  ordered_json steps = ordered_json::array();
+  for (const StepLatency& step : latency.steps) {
+    steps.push_back({{"operators", step.operators}, {"node", step.node}, {"mean_ms", step.mean_ms}});
+  }
   return {{"median_ms", latency.median_ms},
           {"p95_ms", latency.p95_ms},
           {"runs", latency.runs},
@@ -28,7 +32,8 @@ ordered_json json_of(const Latency& latency) {
           {"batch_median_ms", latency.batch_median_ms},
           {"batch_p95_ms", latency.batch_p95_ms},
           {"per_sample_ms", latency.per_sample_ms},
-          {"samples_per_second", latency.samples_per_second()}};
+          {"samples_per_second", latency.samples_per_second()},
+          {"steps", steps}};
 }
 
 /// Rows are labels: {"label", "labelled", "top1_count", "top5_count", "answers": {best class: samples}}.

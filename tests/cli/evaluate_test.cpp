@@ -95,6 +95,7 @@ TEST_F(EvaluateTest, LimitsThatMakeNoSenseAreUsageErrors) {
   expect_error(run(arguments({"--max-size", "much"})), 2, "no number of bytes");
   expect_error(run(arguments({"--min-top1", "high"})), 2, "--min-top1");
   expect_error(run(arguments({"--max-latency-ratio", "1", "--no-timing"})), 2, "exclude each other");
+  expect_error(run(arguments({"--profile", "--no-timing"})), 2, "--profile");
   expect_error(run(arguments({"--json", "-", "--csv", "-"})), 2, "standard output");
   expect_error(run(arguments({"--junit", "report.txt"})), 2, ".xml");
 }
@@ -107,6 +108,9 @@ TEST_F(EvaluateTest, JsonKeepsItsSchema) {
   EXPECT_EQ(schema_breach(json, "evaluation-1.json"), "");
   ASSERT_EQ(json["gates"].size(), 1U);
   EXPECT_FALSE(json["gates"][0]["passed"]);
+  const auto profiled = nlohmann::json::parse(run(arguments({"--json", "-", "--profile"})).out);
+  EXPECT_EQ(schema_breach(profiled, "evaluation-1.json"), "");
+  EXPECT_FALSE(profiled["models"][0]["latency"]["steps"].empty());
   auto broken = figures_;
   broken["models"][0]["bytes"] = "many";
   EXPECT_NE(schema_breach(broken, "evaluation-1.json"), "");

@@ -11,6 +11,7 @@
 
 #include "press/ir/graph.h"
 #include "press/ir/tensor.h"
+#include "press/runtime/session.h"
 #include "press/support/result.h"
 
 namespace press {
@@ -23,6 +24,8 @@ class Engine {
   virtual Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) = 0;
   /// Bytes of intermediate tensors at the peak of the last run; nullopt where the engine does not tell.
   virtual std::optional<std::int64_t> peak_bytes() const { return std::nullopt; }
+  /// What was executed, and how long it took in all runs so far; empty where the engine does not tell.
+  virtual std::vector<StepTime> profile() const { return {}; }
 };
 
 /// Makes an engine that runs with so many threads.

@@ -23,6 +23,13 @@ struct LatencyOptions {
   std::function<Status()> interrupted;  // asked between runs; an error stops the measurement
 };
 
+/// One thing that the engine does at a time, as a node or several that it merged.
+struct StepLatency {
+  std::string operators;  // "Conv+Relu"
+  std::string node;       // the first one's label
+  double mean_ms = 0;     // of the runs of the whole batch
+};
+
 /// Milliseconds of wall clock.
 struct Latency {
   double median_ms = 0;        // of single runs at batch 1
@@ -33,6 +40,7 @@ struct Latency {
   std::int64_t batch = 1;
   std::int64_t runs = 0;                   // at batch 1
   std::optional<std::int64_t> peak_bytes;  // of intermediate tensors at batch 1, where the engine tells them
+  std::vector<StepLatency> steps;          // in execution order, where the engine tells them
 
   double samples_per_second() const { return 1e3 / per_sample_ms; }
 };

@@ -66,7 +66,8 @@ struct Evaluation {
 struct EvaluationOptions {
   int threads = 1;
   bool latency = true;
-  bool packed = true;  // sizes as gzip and zstd pack the files
+  bool profile = false;  // with latency: keep the time of each step
+  bool packed = true;    // sizes as gzip and zstd pack the files
   LatencyOptions timing;
   std::shared_ptr<OnnxRuntime> onnxruntime;  // runs the models; null: our runtime
   Progress progress;
