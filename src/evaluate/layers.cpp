@@ -74,6 +74,7 @@ Tensor constant_of(const Value* value, int depth = 0) {
     inputs.push_back(std::move(input));
   }
   std::vector<const Tensor*> pointers;
+  pointers.reserve(inputs.size());
   for (const Tensor& input : inputs) pointers.push_back(input.defined() ? &input : nullptr);
   auto outputs = evaluate_node(*node, pointers, kLargestConstant);
   return outputs.ok() && !outputs->empty() ? std::move((*outputs)[0]) : Tensor();
@@ -230,6 +231,7 @@ Result<std::vector<LayerEvidence>> compare_layers(std::span<const Graph* const> 
     }
   }
   PRESS_ASSIGN(Session session, Session::create(compressed));
+  watched_compressed.reserve(pairs.size());
   for (const Pair& pair : pairs) watched_compressed.push_back(pair.value);
 
   for (const Batch& batch : batches) {

@@ -15,7 +15,7 @@ class GraphPlan;
 ///   DequantizeLinear -> GlobalAveragePool -> QuantizeLinear
 ///   DequantizeLinear -> functions of one element … -> QuantizeLinear         by a table of 256 bytes
 ///   DequantizeLinear -> Reshape, Transpose, MaxPool, … (values pass unchanged)   on the integers
-///   QLinearConv, QLinearMatMul, QLinearAdd, QLinearMul, QGemm
+///   QLinearConv, QLinearMatMul, QLinearAdd, QLinearMul
 ///
 /// Scales and zero points must be constants and, but for weights, of the whole tensor.
 void use_integers(GraphPlan& plan);
