@@ -140,6 +140,7 @@ class OnnxRuntimeEngine : public Engine {
              results.data()),
         "running"));
     std::vector<std::shared_ptr<void>> kept;
+    kept.reserve(results.size());
     for (void* result : results) {
       kept.emplace_back(
           result, [library = library_](void* value) { release(library->functions_, kReleaseValue, value); });

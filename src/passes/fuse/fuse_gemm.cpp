@@ -83,11 +83,9 @@ Result<PassOutcome> fuse_gemm(Model& model, const PassContext& context) {
   for_each_graph(*model.graph, [&](Graph& graph) {
     for (Node* node : graph.nodes_snapshot()) {
       if (node->output() == nullptr) continue;
-      if (node->is("Add") && fuse_add(graph, *node, types)) {
-        ++outcome.rewrites;
-      } else if (node->is("Gemm") && fuse_transposes(graph, *node)) {
-        ++outcome.rewrites;
-      }
+      const bool fused =
+          node->is("Add") ? fuse_add(graph, *node, types) : node->is("Gemm") && fuse_transposes(graph, *node);
+      outcome.rewrites += fused ? 1 : 0;
     }
   });
   return outcome;

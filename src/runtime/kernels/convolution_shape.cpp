@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "ops/shapes.h"
 #include "runtime/layout.h"
@@ -13,6 +14,7 @@ namespace {
 
 /// oneDNN counts in 32 bits inside of its kernels.
 constexpr std::int64_t kLargestDim = INT32_MAX;
+constexpr std::int64_t kLargestStep = 1 << 15;  // oneDNN 3.7 counts bytes between positions in 32 bits
 
 }  // namespace
 
@@ -65,11 +67,19 @@ Result<onednn::ConvolutionSpec> describe_convolution(const Node& node, bool tran
   }
   spec.strides = window.strides;
   spec.dilations = window.dilations;
-  for (const Dims* dims : {&spec.source, &spec.target, &spec.weights, &spec.pads_begin, &spec.pads_end,
-                           &spec.strides, &spec.dilations}) {
+  for (const Dims* dims : {&spec.source, &spec.target, &spec.weights}) {
     if (std::ranges::any_of(*dims, [](std::int64_t dim) { return dim > kLargestDim; })) {
       return Error(ErrorCode::kUnsupported,
                    fmt::format("dims {} are too large for a convolution", to_string(*dims)));
+    }
+  }
+  for (const Dims* steps : {&spec.pads_begin, &spec.pads_end, &spec.strides, &spec.dilations}) {
+    if (std::ranges::any_of(*steps, [](std::int64_t step) { return std::abs(step) > kLargestStep; })) {
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("pads, strides or dilations of {} are too large for a convolution; up to {} can "
+                      "be executed",
+                      to_string(*steps), kLargestStep));
     }
   }
   return spec;
