@@ -216,7 +216,8 @@ std::string line_chart(const std::string& title, const Axis& x, const Axis& y,
   const auto [left, right] = padded(x_from, x_to);
   const auto [low, high] = padded(y_from, y_to);
   constexpr double kLegendLine = 17;
-  const double legend = kLegendLine * static_cast<double>((series.size() + 1) / 2) + 4;
+  const std::size_t legend_lines = (series.size() + 1) / 2;
+  const double legend = kLegendLine * static_cast<double>(legend_lines) + 4;
   const Scale across{left, right, kLeft, kWidth - kRight};
   const Scale up{low, high, kHeight - kBottom, kTop};
   std::string svg = opening(title, "lines", kHeight + legend) + frame(x, y, across, up);
@@ -239,7 +240,8 @@ std::string line_chart(const std::string& title, const Axis& x, const Axis& y,
                          xml_escaped(y.text(py)));
     }
     const double at_x = 14 + (s % 2 == 0 ? 0 : kWidth / 2);
-    const double at_y = kHeight + 8 + kLegendLine * static_cast<double>(s / 2);
+    const std::size_t line = s / 2;
+    const double at_y = kHeight + 8 + kLegendLine * static_cast<double>(line);
     svg += fmt::format(
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"/></g><text class=\"legend\" x=\"{:.1f}\" "
         "y=\"{:.1f}\">{}</text>\n",

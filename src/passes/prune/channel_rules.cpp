@@ -419,6 +419,7 @@ bool ChannelRules::split(Node& node) {
   channels_.adjustments_.emplace_back([graph = &channels_.graph_, target = &node, pieces,
                                        sizes](const auto& kept) {
     std::vector<std::int64_t> changed;
+    changed.reserve(pieces.size());
     for (const Channels& piece : pieces) changed.push_back(kept(piece));
     if (changed == sizes) return;
     target->remove_attribute("num_outputs");
