@@ -67,6 +67,7 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
   const auto to_simulated = counterparts(*model.graph, *simulated.graph);
   if (simulate) PRESS_TRY(simulate(simulated));
   std::vector<Node*> layers;
+  layers.reserve(tasks.size());
   for (const LayerTask& task : tasks) layers.push_back(task.node);
   Recovery recovery;
   PRESS_TRY(in_lockstep(

@@ -410,7 +410,7 @@ class Page {
   std::string row(const View& view, std::size_t i) const {
     const SweepCell& cell = cells_[i];
     std::string words = cell.label;
-    for (const auto& [key, value] : cell.settings) words += " " + key + " " + value;
+    for (const auto& [key, value] : cell.settings) words += fmt::format(" {} {}", key, value);
     std::transform(words.begin(), words.end(), words.begin(),
                    [](unsigned char c) { return std::tolower(c); });
     const bool front = on_front(i);

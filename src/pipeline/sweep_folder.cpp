@@ -128,7 +128,7 @@ std::string command_of(const std::string& model, const SweepRecipe& recipe) {
       for (const auto& item : value) command += " " + flag + " " + word(item);
     } else if (value.is_array()) {
       std::string list;
-      for (const auto& item : value) list += (list.empty() ? "" : ",") + item.dump();
+      for (const auto& item : value) list += fmt::format("{}{}", list.empty() ? "" : ",", item.dump());
       command += " " + flag + " " + list;
     } else {
       command += " " + flag + " " + word(value);

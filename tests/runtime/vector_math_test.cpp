@@ -21,10 +21,20 @@ double largest_error(float limit, double floor, const Function& function, const 
 }
 
 TEST(VectorMath, ComesCloseToTheExactFunctions) {
-  EXPECT_LT(largest_error(80, 1e-30, exponential, [](double x) { return std::exp(x); }), 3e-7);
-  EXPECT_LT(largest_error(6, 1e-30, error_function, [](double x) { return std::erf(x); }), 5e-7);
-  EXPECT_LT(largest_error(10, 1e-30, hyperbolic_tangent, [](double x) { return std::tanh(x); }), 5e-7);
-  EXPECT_LT(largest_error(80, 1e-30, logistic, [](double x) { return 1 / (1 + std::exp(-x)); }), 5e-7);
+  EXPECT_LT(largest_error(
+                80, 1e-30, [](float x) { return exponential(x); }, [](double x) { return std::exp(x); }),
+            3e-7);
+  EXPECT_LT(largest_error(
+                6, 1e-30, [](float x) { return error_function(x); }, [](double x) { return std::erf(x); }),
+            5e-7);
+  EXPECT_LT(
+      largest_error(
+          10, 1e-30, [](float x) { return hyperbolic_tangent(x); }, [](double x) { return std::tanh(x); }),
+      5e-7);
+  EXPECT_LT(
+      largest_error(
+          80, 1e-30, [](float x) { return logistic(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }),
+      5e-7);
 }
 
 TEST(VectorMath, KeepsNan) {
