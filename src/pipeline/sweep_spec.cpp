@@ -169,7 +169,7 @@ class Reader {
 
   static std::string text_of(const Settings& settings) {
     std::string text;
-    for (const auto& [key, value] : settings) text += key + " = " + value + "\n";
+    for (const auto& [key, value] : settings) text += fmt::format("{} = {}\n", key, value);
     return text;
   }
 
@@ -215,9 +215,9 @@ class Reader {
       } else if (value == "false") {
         words = "no " + last;
       } else if (last != "type" && last != "method") {
-        words = last + " " + words;
+        words = fmt::format("{} {}", last, words);
       }
-      label += (label.empty() ? "" : ", ") + words;
+      label += fmt::format("{}{}", label.empty() ? "" : ", ", words);
     }
     return label.empty() ? "base" : label;
   }

@@ -4,17 +4,18 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 
 namespace press {
 
 /// Asks the system to put what lies in whole large pages of the block on such pages; a wish, no more.
 inline void prefer_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size) {
 #ifdef MADV_HUGEPAGE
-  constexpr std::uintptr_t kHugePage = std::uintptr_t{1} << 21;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + kHugePage - 1) / kHugePage * kHugePage;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + size) / kHugePage * kHugePage;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  constexpr std::size_t kHugePage = std::size_t{1} << 21;
+  void* begin = memory;
+  if (std::align(kHugePage, kHugePage, begin, size) != nullptr) {
+    madvise(begin, size / kHugePage * kHugePage, MADV_HUGEPAGE);
+  }
 #endif
 }
 

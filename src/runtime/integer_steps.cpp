@@ -564,6 +564,7 @@ class IntegerSteps {
     }
     if (forms.empty()) return false;
     std::vector<Place> inputs;
+    inputs.reserve(forms.size());
     for (const Form& form : forms) inputs.push_back({form.place, false});
     if (std::ranges::all_of(forms, [&](const Form& form) { return form.params == forms[0].params; })) {
       pass_integers(std::move(step), std::move(inputs), forms[0]);

@@ -95,6 +95,7 @@ void contract(const std::vector<const Tensor*>& operands, const Dims& extents,
               const std::vector<Strides>& strides, std::size_t kept, T* out) {
   const std::size_t count = operands.size();
   std::vector<const T*> data;
+  data.reserve(count);
   for (const Tensor* operand : operands) data.push_back(operand->data<T>().data());
   const std::int64_t outputs = product(extents, 0, kept), sums = product(extents, kept);
   Dims index(extents.size(), 0);

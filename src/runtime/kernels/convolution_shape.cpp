@@ -37,8 +37,8 @@ Result<onednn::ConvolutionSpec> describe_convolution(const Node& node, bool tran
   spec.transposed = transposed;
   spec.layout = layout;
   spec.groups = node.int_attribute("group", 1);
-  const std::int64_t inputs = transposed ? w[0] : w[1] * std::max<std::int64_t>(spec.groups, 1);
-  if (spec.groups < 1 || w[0] % spec.groups != 0 || x[1] != inputs) {
+  const bool groups_fit = spec.groups >= 1 && w[0] % spec.groups == 0 && x[1] % spec.groups == 0;
+  if (!groups_fit || (transposed ? x[1] != w[0] : x[1] / spec.groups != w[1])) {
     return Error(ErrorCode::kInput,
                  fmt::format("{} input channels, weight {} and {} groups do not fit together", x[1],
                              to_string(w), spec.groups));

@@ -47,14 +47,16 @@ Result<Integers> centred(const Tensor& tensor, const Tensor* zero_point, std::si
   const std::int64_t inner = axis < tensor.rank() ? product(tensor.dims(), axis + 1) : 1;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto position = static_cast<std::size_t>(static_cast<std::int64_t>(i) / inner % extent);
-    values[i] -= zeros[zeros.size() == 1 ? 0 : position];
+    const std::int32_t zero = zeros[zeros.size() == 1 ? 0 : position];
+    values[i] =
+        static_cast<std::int32_t>(static_cast<std::uint32_t>(values[i]) - static_cast<std::uint32_t>(zero));
   }
   return values;
 }
 
 /// Sums wrap around like the operators' 32-bit accumulators.
 void add_product(std::uint32_t& sum, std::int32_t a, std::int32_t b) {
-  sum += static_cast<std::uint32_t>(a * b);
+  sum += static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b);
 }
 
 /// Integer accumulators of a convolution or matrix product.
@@ -217,6 +219,7 @@ Status requantize(KernelContext& context, const Accumulated& result, const std::
     return Error(ErrorCode::kUnsupported, "only weights may have a scale for each channel");
   }
   std::vector<float> factors;
+  factors.reserve(b_scales.size());
   for (const float scale : b_scales) factors.push_back(a_scales[0] * scale / y_scales[0]);
   PRESS_ASSIGN(Tensor * target, context.allocate_output(0, y_zero->type(), result.dims));
   if (y_zero->type() == DataType::kUint8) {

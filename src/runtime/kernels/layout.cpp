@@ -321,7 +321,8 @@ Status reverse_sequence(KernelContext& context) {
   PRESS_ASSIGN(const std::vector<std::int64_t> lengths, integers(*second));
   const std::int64_t batch_axis = context.node().int_attribute("batch_axis", 1);
   const std::int64_t time_axis = context.node().int_attribute("time_axis", 0);
-  if (input->rank() < 2 || batch_axis + time_axis != 1 || batch_axis * time_axis != 0) {
+  const bool apart = (batch_axis == 0 && time_axis == 1) || (batch_axis == 1 && time_axis == 0);
+  if (input->rank() < 2 || !apart) {
     return reject("batch_axis {} and time_axis {} are not 0 and 1", batch_axis, time_axis);
   }
   const auto batch = static_cast<std::size_t>(batch_axis), time = static_cast<std::size_t>(time_axis);

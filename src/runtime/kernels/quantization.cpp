@@ -27,7 +27,7 @@ struct Grid {
   std::int64_t block = 0;  // elements along the axis that share a scale; 0: all (per tensor), 1: per axis
   bool blocked = false;    // scales differ along outer and inner, too
 
-  std::int64_t blocks() const { return block == 0 ? 1 : (extent + block - 1) / block; }
+  std::int64_t blocks() const { return block == 0 ? 1 : extent / block + (extent % block != 0 ? 1 : 0); }
   std::int64_t scale_index(std::int64_t row, std::int64_t position, std::int64_t column) const {
     if (block == 0) return 0;
     if (!blocked) return position;
