@@ -185,11 +185,13 @@ Result<IntegerRange> range_of(DataType type) {
 /// low end.
 PRESS_VECTOR_INLINE std::int32_t quantized(float value, float scale, std::int32_t zero_point,
                                            IntegerRange range) {
-  const auto low = static_cast<float>(range.low - zero_point);
-  const auto high = static_cast<float>(range.high - zero_point);
+  const auto low = static_cast<float>(std::int64_t{range.low} - zero_point);
+  const auto high = static_cast<float>(std::int64_t{range.high} - zero_point);
   const float ratio = value / scale;
   const float above = ratio > low ? ratio : low;
-  return static_cast<std::int32_t>(round_small(above < high ? above : high)) + zero_point;
+  const auto steps = static_cast<std::int32_t>(round_small(above < high ? above : high));
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(steps) +
+                                   static_cast<std::uint32_t>(zero_point));
 }
 
 template <typename T>

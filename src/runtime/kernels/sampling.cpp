@@ -274,8 +274,9 @@ Status roi_align(KernelContext& context) {
     for (std::int64_t bin = 0; bin < rows * columns; ++bin) {
       std::vector<Corners> samples;
       for (std::int64_t k = 0; k < nx * ny; ++k) {
-        const float y = top + (static_cast<float>(bin / columns) +
-                               (static_cast<float>(k / nx) + 0.5F) / static_cast<float>(ny)) *
+        const std::int64_t bin_row = bin / columns, sample_row = k / nx;
+        const float y = top + (static_cast<float>(bin_row) +
+                               (static_cast<float>(sample_row) + 0.5F) / static_cast<float>(ny)) *
                                   bin_height;
         const float x = left + (static_cast<float>(bin % columns) +
                                 (static_cast<float>(k % nx) + 0.5F) / static_cast<float>(nx)) *
