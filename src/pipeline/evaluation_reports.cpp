@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "csv.h"
+#include "json_values.h"
 #include "press/pipeline/evaluation.h"
 #include "press/support/units.h"
 #include "xml.h"
@@ -14,11 +15,6 @@ namespace press {
 namespace {
 
 using nlohmann::ordered_json;
-
-template <typename T>
-ordered_json or_null(const std::optional<T>& number) {
-  return number ? ordered_json(*number) : ordered_json(nullptr);
-}
 
 ordered_json json_of(const Latency& latency) {
   ordered_json steps = ordered_json::array();

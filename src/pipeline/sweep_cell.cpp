@@ -6,15 +6,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "json_values.h"
+
 namespace press {
 namespace {
 
 using nlohmann::ordered_json;
-
-template <typename T>
-ordered_json or_null(const std::optional<T>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
 
 template <typename T>
 std::optional<T> optional_of(const ordered_json& json) {

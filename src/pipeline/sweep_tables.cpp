@@ -6,19 +6,13 @@
 #include <set>
 
 #include "csv.h"
+#include "json_values.h"
 #include "press/pipeline/sweep_report.h"
 #include "report_figures.h"
 
 namespace press {
 namespace {
-
 using nlohmann::ordered_json;
-
-template <typename T>
-ordered_json or_null(const std::optional<T>& number) {
-  return number ? ordered_json(*number) : ordered_json(nullptr);
-}
-
 }  // namespace
 
 std::string results_csv(const std::vector<SweepCell>& cells) {

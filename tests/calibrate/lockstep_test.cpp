@@ -8,22 +8,13 @@
 
 #include "press/onnx/text.h"
 #include "press/ops/linear_layer.h"
+#include "support/random_tensor.h"
 
 namespace press {
 namespace {
 
-Tensor random_tensor(const Dims& dims, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.2F, 1.0F);
-  std::vector<float> values(static_cast<std::size_t>(*element_count(dims)));
-  for (float& value : values) value = normal(random);
-  return Tensor::of(dims, values);
-}
-
-/// "{0.1, …}" for a constant in a text model.
-std::string random_numbers(const Dims& dims, std::uint32_t seed) {
-  return fmt::format("{{{:.4f}}}", fmt::join(random_tensor(dims, seed).data<float>(), ", "));
-}
+using test::random_numbers;
+using test::random_tensor;
 
 Model network(std::uint32_t seed) {
   auto model = parse_model_text(fmt::format(

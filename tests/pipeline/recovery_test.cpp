@@ -9,21 +9,13 @@
 
 #include "press/onnx/text.h"
 #include "press/runtime/session.h"
+#include "support/random_tensor.h"
 
 namespace press {
 namespace {
 
-Tensor random_tensor(const Dims& dims, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.2F, 1.0F);
-  std::vector<float> values(static_cast<std::size_t>(*element_count(dims)));
-  for (float& value : values) value = normal(random);
-  return Tensor::of(dims, values);
-}
-
-std::string numbers(const Dims& dims, std::uint32_t seed) {
-  return fmt::format("{{{:.4f}}}", fmt::join(random_tensor(dims, seed).data<float>(), ", "));
-}
+using test::random_numbers;
+using test::random_tensor;
 
 /// Four layers, one of them without a bias, so that low bits fall on two in the middle.
 Model network() {
@@ -43,8 +35,8 @@ Model network() {
     third = Relu (three)
     y = MatMul (third, d)
   }})",
-      numbers({8, 3, 3, 3}, 1), numbers({8, 8, 3, 3}, 2), numbers({8}, 3), numbers({8, 8}, 4),
-      numbers({8, 4}, 5)));
+      random_numbers({8, 3, 3, 3}, 1), random_numbers({8, 8, 3, 3}, 2), random_numbers({8}, 3),
+      random_numbers({8, 8}, 4), random_numbers({8, 4}, 5)));
   EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message());
   return model.ok() ? std::move(model).value() : Model();
 }

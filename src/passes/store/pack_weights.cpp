@@ -99,33 +99,16 @@ struct Contents {
   std::optional<Symbols> symbols;
 };
 
-/// Bytes of a palette of `count` digits.
-std::int64_t palette_bytes(std::int64_t count, const Symbols& symbols, std::size_t width) {
-  return words_bytes(count, symbols.base()) + static_cast<std::int64_t>(symbols.table.size() * width) +
-         2 * kConstantBytes + kCallBytes;
+std::int64_t raw_bytes(std::int64_t count, std::size_t width) {
+  return count * static_cast<std::int64_t>(width) + kConstantBytes;
 }
 
-/// Values behind a bit mask or gaps: raw, or a palette where that is smaller.
-struct Values {
-  std::vector<std::uint64_t> patterns;
-  std::optional<Symbols> symbols;  // of a palette
-
-  static Values of(std::vector<std::uint64_t> patterns, std::size_t width) {
-    Values values{.patterns = std::move(patterns), .symbols = {}};
-    if (values.patterns.empty()) return values;
-    values.symbols = symbols_of(values.patterns);
-    if (values.symbols && values.palette(width) >= values.raw(width)) values.symbols.reset();
-    return values;
-  }
-  std::int64_t count() const { return static_cast<std::int64_t>(patterns.size()); }
-  std::int64_t bytes(std::size_t width) const { return symbols ? palette(width) : raw(width); }
-
- private:
-  std::int64_t raw(std::size_t width) const {
-    return count() * static_cast<std::int64_t>(width) + kConstantBytes;
-  }
-  std::int64_t palette(std::size_t width) const { return palette_bytes(count(), *symbols, width); }
-};
+/// Bytes of a palette of `count` digits and a table of `distinct` values.
+std::int64_t palette_bytes(std::int64_t count, std::size_t distinct, std::size_t width) {
+  const auto base = std::max<std::int64_t>(static_cast<std::int64_t>(distinct), 2);
+  return words_bytes(count, base) + static_cast<std::int64_t>(distinct * width) + 2 * kConstantBytes +
+         kCallBytes;
+}
 
 /// The elements that are not zero.
 std::vector<std::uint64_t> nonzero_patterns(const Contents& contents) {
@@ -205,24 +188,29 @@ class Packer {
     const auto consider = [&](const Choice& choice) {
       if (choice.bytes < best.bytes) best = choice;
     };
+    // Behind a bit mask or gaps: raw, or a palette where that is smaller.
+    const auto value_bytes = [&](std::int64_t count, std::size_t distinct) {
+      const std::int64_t raw = raw_bytes(count, contents.width);
+      return contents.symbols ? std::min(raw, palette_bytes(count, distinct, contents.width)) : raw;
+    };
+    const std::size_t distinct = contents.symbols ? contents.symbols->table.size() : 0;
+    const std::size_t distinct_nonzero = distinct - (distinct > 0 && contents.symbols->table[0] == 0 ? 1 : 0);
     if (allows(StoreForm::kPalette) && contents.symbols) {
-      consider({.form = StoreForm::kPalette,
-                .bytes = palette_bytes(contents.size(), *contents.symbols, contents.width)});
+      consider(
+          {.form = StoreForm::kPalette, .bytes = palette_bytes(contents.size(), distinct, contents.width)});
     }
     if (allows(StoreForm::kBitmask) && may_pad(contents.type)) {
-      const Values values = Values::of(nonzero_patterns(contents), contents.width);
+      const std::int64_t entries = std::ranges::count(contents.nonzero, 1U);
       consider({.form = StoreForm::kBitmask,
-                .bytes = words_bytes(contents.size(), 2) + values.bytes(contents.width) + 2 * kConstantBytes +
-                         kCallBytes});
+                .bytes = words_bytes(contents.size(), 2) + value_bytes(entries, distinct_nonzero) +
+                         2 * kConstantBytes + kCallBytes});
     }
     if (allows(StoreForm::kSparse)) {
       for (std::int64_t base = 2; base <= kLargestGapBase; base += base < 16 ? 1 : base / 4) {
-        const std::int64_t gaps = words_bytes(gap_entries(contents.nonzero, base), base);
-        if (gaps >= best.bytes) continue;
-        const Values values =
-            Values::of(entry_patterns(contents, gap_encode(contents.nonzero, base)), contents.width);
+        const std::int64_t entries = gap_entries(contents.nonzero, base);
         consider({.form = StoreForm::kSparse,
-                  .bytes = gaps + values.bytes(contents.width) + 3 * kConstantBytes + kCallBytes,
+                  .bytes = words_bytes(entries, base) + value_bytes(entries + 1, distinct_nonzero + 1) +
+                           3 * kConstantBytes + kCallBytes,
                   .gap_base = base});
       }
     }
@@ -292,11 +280,15 @@ class Packer {
                 name, before);
   }
 
-  Value* values_of(const Contents& contents, std::vector<std::uint64_t> patterns, Node* before) {
-    const Values values = Values::of(std::move(patterns), contents.width);
-    if (!values.symbols) return table_constant(contents.type, values.patterns);
-    return palette_call(contents.type, *values.symbols, shape_constant({values.count()}),
-                        graph_.fresh_name("values"), before);
+  Value* values_of(const Contents& contents, const std::vector<std::uint64_t>& patterns, Node* before) {
+    const auto count = static_cast<std::int64_t>(patterns.size());
+    const std::optional<Symbols> symbols = symbols_of(patterns);
+    if (!symbols ||
+        palette_bytes(count, symbols->table.size(), contents.width) >= raw_bytes(count, contents.width)) {
+      return table_constant(contents.type, patterns);
+    }
+    return palette_call(contents.type, *symbols, shape_constant({count}), graph_.fresh_name("values"),
+                        before);
   }
 
   /// The first node of the main graph that needs the value, itself or in a subgraph.
