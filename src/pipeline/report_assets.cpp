@@ -81,8 +81,8 @@ footer { margin-top: 44px; padding-bottom: 40px; font-size: .88rem; border-top: 
 @media print { :root { --paper: #fff; --panel: #fff; --ink: #000; --soft: #444; --rule: #bbb; --grid: #ddd; --accent: #00508a;
     --c0: #555; --c1: #0072b2; --c2: #d55e00; --c3: #00795a; --c4: #a04b87; --c5: #806000; --c6: #3d8fc4; --c7: #6a3fb0; }
   body { font-size: 10pt; } .controls, .tools { display: none; } .scroll { overflow: visible; border: none; }
-  table { font-size: 7.4pt; } th, td { padding: 2px 4px; white-space: normal; } th { position: static; }
-  figure, details, .card, tr { break-inside: avoid; } .charts { grid-template-columns: 1fr 1fr; }
+  table { font-size: 7.4pt; } th, td { padding: 2px 4px; } td.name { min-width: 0; } th { position: static; }
+  figure, details, .card, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .charts { grid-template-columns: 1fr 1fr; }
   details:not([open]) { display: none; } }
 )css";
 

@@ -36,7 +36,7 @@ std::string plain_text(double value) {
   return fmt::format("{:.4g}", value);
 }
 std::string times_text(double value) {
-  return digits(value) + "×";
+  return plain_text(value) + "×";
 }
 std::string milliseconds_text(double value) {
   return digits(value) + " ms";
