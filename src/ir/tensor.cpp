@@ -52,6 +52,7 @@ class Storage {
       owned_ = allocate_bytes(bytes_.size());
       if (owned_ == nullptr) throw std::bad_alloc();
       std::memcpy(owned_.get(), bytes_.data(), bytes_.size());
+      MappedFile::release(bytes_);
     });
     return owned_.get();
   }

@@ -5,6 +5,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
+#include "press/support/mapped_file.h"
 #include "runtime/huge_pages.h"
 
 namespace press::onednn {
@@ -248,24 +249,40 @@ struct Packing {
     if (from != to) reorder = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
   }
 
-  /// The packed form of `weights`, or an undefined tensor where they serve as they are.
-  Result<Tensor> run(KernelContext& context, dnnl::stream& stream, const void* weights,
+  /// The weights as the primitive takes them.
+  Result<Tensor> run(KernelContext& context, dnnl::stream& stream, const WeightsSource& weights,
                      PackedWeights* kept) const {
-    if (!reorder) return Tensor();
-    if (kept != nullptr) {
-      for (const auto& [description, tensor] : kept->entries_->list) {
-        if (description == to) return tensor;
-      }
+    if (kept == nullptr) {
+      PRESS_ASSIGN(Tensor source, weights());
+      return reorder ? reordered(context, stream, source, false) : source;
     }
+    for (const auto& [description, tensor] : kept->entries_->list) {
+      if (description == to) return tensor;
+    }
+    PRESS_ASSIGN(const Tensor given, weights());
+    Tensor packed = given;
+    if (reinterpret_cast<std::uintptr_t>(packed.bytes().data()) % alignof(std::max_align_t) != 0) {
+      packed.mutable_bytes();  // a copy, which aligned_bytes() would keep beside the tensor for good
+    }
+    if (reorder) {
+      PRESS_ASSIGN(packed, reordered(context, stream, packed, true));
+    }
+    if (packed.bytes().data() != given.bytes().data()) MappedFile::release(given.bytes());
+    kept->entries_->list.emplace_back(to, packed);
+    return packed;
+  }
+
+ private:
+  Result<Tensor> reordered(KernelContext& context, dnnl::stream& stream, const Tensor& weights,
+                           bool keep) const {
     const Dims size = {static_cast<std::int64_t>(to.get_size())};
-    PRESS_ASSIGN(Tensor packed, kept != nullptr ? Tensor::allocate(DataType::kUint8, size)
-                                                : context.allocate_scratch(DataType::kUint8, size));
+    PRESS_ASSIGN(Tensor packed, keep ? Tensor::allocate(DataType::kUint8, size)
+                                     : context.allocate_scratch(DataType::kUint8, size));
     prefer_huge_pages(packed.mutable_bytes().data(), packed.bytes().size());
-    dnnl::memory source = over(from, weights);
+    dnnl::memory source = over(from, weights.aligned_bytes());
     dnnl::memory target = over(to, packed.mutable_bytes().data());
     dnnl::reorder(*reorder).execute(stream, source, target);
     stream.wait();
-    if (kept != nullptr) kept->entries_->list.emplace_back(to, packed);
     return packed;
   }
 };
@@ -279,7 +296,7 @@ struct WeightedPrimitive {
   std::string implementation;  // its name, as the library says it
   dnnl::stream stream{engine()};
   Packing packing;
-  Tensor packed;                                    // weights that are kept, once they are packed
+  Tensor packed;                                    // the weights, between runs those that are kept
   std::unordered_map<int, dnnl::memory> arguments;  // whose bytes are set at each run
   std::vector<float> scales;                        // what version 3 takes as arguments
   std::int32_t source_zero_point = 0;
@@ -341,11 +358,11 @@ struct WeightedPrimitive {
   }
 
   /// After all arguments but weights and scratchpad are set.
-  Status run(KernelContext& context, const void* weights, PackedWeights* kept) {
+  Status run(KernelContext& context, const WeightsSource& weights, PackedWeights* kept) {
     if (kept == nullptr || !packed.defined()) {
       PRESS_ASSIGN(packed, packing.run(context, stream, weights, kept));
     }
-    set(DNNL_ARG_WEIGHTS, packed.defined() ? packed.bytes().data() : weights);
+    set(DNNL_ARG_WEIGHTS, packed.aligned_bytes());
     Tensor memory;
     if (const std::size_t size = scratchpad.get_size(); size > 0) {
       PRESS_ASSIGN(memory, context.allocate_scratch(DataType::kUint8, {static_cast<std::int64_t>(size)}));
@@ -402,12 +419,13 @@ Result<Convolution> Convolution::create_integer(const ConvolutionSpec& spec,
   });
 }
 
-Status Convolution::run(KernelContext& context, const ConvolutionData& data, PackedWeights* kept) {
+Status Convolution::run(KernelContext& context, const ConvolutionData& data, const WeightsSource& weights,
+                        PackedWeights* kept) {
   return guarded("run this convolution", [&]() -> Status {
     impl_->set(DNNL_ARG_SRC, data.source);
     impl_->set(DNNL_ARG_DST, data.target);
     impl_->set_bias(data.bias, impl_->channels);
-    return impl_->run(context, data.weights, kept);
+    return impl_->run(context, weights, kept);
   });
 }
 
@@ -450,7 +468,7 @@ Result<MatrixProduct> MatrixProduct::create_integer(const MatrixProductSpec& spe
   });
 }
 
-Status MatrixProduct::run(KernelContext& context, const void* a, const void* b, PackedWeights* kept,
+Status MatrixProduct::run(KernelContext& context, const void* a, const WeightsSource& b, PackedWeights* kept,
                           const void* bias, void* c) {
   return guarded("run this matrix product", [&]() -> Status {
     impl_->set(DNNL_ARG_SRC, a);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,7 +15,12 @@
 
 namespace press::onednn {
 
-/// Constant weights in the orders that primitives want, shared by the primitives of a kernel.
+/// Weights in the order of the file, wherever their bytes lie. Asked for each time that they have to be
+/// packed, so that nobody needs to keep what can be read or made again.
+using WeightsSource = std::function<Result<Tensor>()>;
+
+/// Constant weights in the orders that primitives want, shared by the primitives of a kernel. The pages of a
+/// mapped file are let go once they are packed.
 class PackedWeights {
  public:
   PackedWeights();
@@ -92,7 +98,6 @@ struct ConvolutionSpec {
 /// What a convolution works on: float32, or what its IntegerArithmetic says; null where the spec has no bias.
 struct ConvolutionData {
   const void* source = nullptr;
-  const void* weights = nullptr;
   const void* bias = nullptr;
   void* target = nullptr;
 };
@@ -111,7 +116,8 @@ class Convolution {
 
   /// target = activation(source (*) weights + bias + residual). `kept`: where weights that are the same in
   /// every run stay packed, or null.
-  Status run(KernelContext& context, const ConvolutionData& data, PackedWeights* kept);
+  Status run(KernelContext& context, const ConvolutionData& data, const WeightsSource& weights,
+             PackedWeights* kept);
 
  private:
   struct Impl;
@@ -142,8 +148,8 @@ class MatrixProduct {
   MatrixProduct& operator=(MatrixProduct&&) noexcept;
   ~MatrixProduct();
 
-  Status run(KernelContext& context, const void* a, const void* b, PackedWeights* kept, const void* bias,
-             void* c);
+  Status run(KernelContext& context, const void* a, const WeightsSource& b, PackedWeights* kept,
+             const void* bias, void* c);
 
  private:
   struct Impl;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/integer_steps.h"
 #include "runtime/kernel_registry.h"
 #include "runtime/plan_optimizer.h"
 
@@ -126,9 +127,15 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Graph& graph, const O
                  fmt::format("subgraphs are nested more than {} levels deep", kMaxDepth));
   }
   std::unique_ptr<GraphPlan> plan(new GraphPlan(options));
+  plan->postpones_ = options.facts != nullptr;
   PRESS_TRY(plan->add_graph(graph));
-  if (options.facts != nullptr) optimize(*plan);
+  if (options.facts != nullptr) {
+    use_integers(*plan);
+    PRESS_TRY(plan->fold_postponed());
+    optimize(*plan);
+  }
   plan->plan_lifetimes();
+  plan->drop_unread_constants();
   plan->options_ = Options();
   return plan;
 }
@@ -222,8 +229,10 @@ Status GraphPlan::add_node(const Node& node) {
   }
   PRESS_TRY(add_nested(node, step));
   PRESS_ASSIGN(step.kernel, make_kernel(node));
-  PRESS_ASSIGN(const bool folded, fold(step));
-  if (folded) return {};
+  if (!is_postponed(step)) {
+    PRESS_ASSIGN(const bool folded, fold(step));
+    if (folded) return {};
+  }
   for (const Value* output : node.outputs()) {
     const bool kept = options_.kept != nullptr && options_.kept->contains(output);
     const bool wanted = output != nullptr && (output == node.output(0) || kept || !output->uses().empty());
@@ -327,6 +336,62 @@ Result<bool> GraphPlan::fold(Step& step) {
     if (outputs[i].exists()) new_constant(step.node->output(i), std::move(values[i]));
   }
   return true;
+}
+
+/// Quantized weights: most of them are never wanted as real numbers.
+bool GraphPlan::is_postponed(const Step& step) const {
+  const Place place = step.inputs.empty() ? Place{} : step.inputs[0];
+  if (!postpones_ || !step.node->is("DequantizeLinear") || !place.exists() || !place.constant) return false;
+  const Tensor& values = constants_[static_cast<std::size_t>(place.index)];
+  return values.rank() > 1 && (values.type() == DataType::kInt8 || values.type() == DataType::kUint8);
+}
+
+/// Computes what was postponed and is still wanted, and what depends on it.
+Status GraphPlan::fold_postponed() {
+  std::unordered_map<int, Place> folded;  // by place
+  const auto follow = [&](Place& place) {
+    const auto found = place.constant ? folded.end() : folded.find(place.index);
+    if (found != folded.end()) place = found->second;
+  };
+  std::vector<Step> steps = std::exchange(steps_, {});
+  for (Step& step : steps) {
+    std::ranges::for_each(step.inputs, follow);
+    for (Nested& nested : step.nested) std::ranges::for_each(nested.captured, follow);
+    const std::vector<Place> outputs = std::exchange(step.outputs, {});
+    PRESS_ASSIGN(const bool done, fold(step));
+    for (std::size_t i = 0; done && i < outputs.size(); ++i) {
+      if (outputs[i].exists()) folded[outputs[i].index] = places_.at(step.node->output(i));
+    }
+    std::erase_if(step.made, [&](const auto& made) {
+      const auto found = folded.find(made.second.index);
+      if (found == folded.end()) return false;
+      places_[made.first] = found->second;
+      return true;
+    });
+    if (done) continue;
+    step.outputs = outputs;
+    steps_.push_back(std::move(step));
+  }
+  std::ranges::for_each(outputs_, follow);
+  return {};
+}
+
+void GraphPlan::drop_unread_constants() {
+  std::vector<bool> read(constants_.size(), false);
+  const auto mark = [&](Place place) {
+    if (place.exists() && place.constant) read[static_cast<std::size_t>(place.index)] = true;
+  };
+  for (const Step& step : steps_) {
+    std::ranges::for_each(step.inputs, mark);
+    for (const Nested& nested : step.nested) std::ranges::for_each(nested.captured, mark);
+  }
+  std::ranges::for_each(outputs_, mark);
+  for (const auto& [value, place] : places_) {
+    if (options_.kept != nullptr && options_.kept->contains(value)) mark(place);
+  }
+  for (std::size_t i = 0; i < constants_.size(); ++i) {
+    if (!read[i]) constants_[i] = Tensor();
+  }
 }
 
 std::vector<StepTime> GraphPlan::times() const {

@@ -122,7 +122,10 @@ class GraphPlan {
   Place new_value(const Value* value);
   Place new_constant(const Value* value, Tensor tensor);
   bool may_fold(const Step& step) const;
+  bool is_postponed(const Step& step) const;
   Result<bool> fold(Step& step);
+  Status fold_postponed();
+  void drop_unread_constants();
   std::vector<Readers> find_readers() const;  // by place
   void plan_lifetimes();
   Status run_step(ExecutionState& state, Step& step, Values& values);
@@ -137,6 +140,7 @@ class GraphPlan {
   int call_depth_ = 0;                          // of calls in functions while the plan is made
   std::unordered_map<const Value*, Place> places_;
   std::vector<Tensor> constants_;
+  bool postpones_ = false;
   std::vector<const Value*> captures_;
   std::vector<int> capture_places_;
   std::vector<int> inputs_;  // places of the plan's inputs

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "runtime/elementwise.h"
-#include "runtime/integer_steps.h"
 #include "runtime/layout.h"
 #include "runtime/plan.h"
 
@@ -286,7 +285,6 @@ class PlanOptimizer {
 };
 
 void optimize(GraphPlan& plan) {
-  use_integers(plan);
   PlanOptimizer(plan).run();
 }
 

@@ -330,5 +330,37 @@ TEST(IntegerSteps, WhatCannotBeIntegersStaysFloat) {
                          {noise({2, 2, 3, 3}, 8), Tensor::scalar<float>(0.01F)}, 0);
 }
 
+TEST(IntegerSteps, WeightsAreThereAsRealNumbersWhereTheyAreAskedFor) {
+  // As an output, in the branch that captures them, and behind a function of theirs.
+  const std::string body =
+      R"(g (float[N,2] x, bool some) => (uint8[N,2] y, float[2,2] wd, float[2,2] b, float[2,2] t)
+    <float s = {0.009}, uint8 z = {100}, int8[2,2] w = {1, 2, 3, 4}, float[2] ws = {0.1, 0.2}> {
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear<axis = 1>(w, ws)
+    c = MatMul(d, wd)
+    y = QuantizeLinear(c, s, z)
+    t = Transpose(wd)
+    b = If<then_branch = yes () => (float[2,2] m) { m = Neg(wd) },
+           else_branch = no () => (float[2,2] n) { n = Identity(t) }>(some)
+  })";
+  for (const bool some : {true, false}) {
+    expect_within_one_step(body, {noise({3, 2}, 8), Tensor::scalar(some)}, 1);
+  }
+  const Model model = parsed(kHeader + body);
+  const Value* weights = model.graph->outputs()[1].value;
+  Result<Session> session = Session::create(*model.graph);
+  ASSERT_TRUE(session.ok());
+  std::vector<float> seen;
+  const std::vector<const Value*> watched = {weights};
+  ASSERT_TRUE(session
+                  ->run(std::vector<Tensor>{noise({3, 2}, 8), Tensor::scalar(true)}, watched,
+                        [&](const Value&, const Tensor& tensor) {
+                          seen.assign(tensor.data<float>().begin(), tensor.data<float>().end());
+                        })
+                  .ok());
+  EXPECT_EQ(seen, (std::vector<float>{0.1F, 0.4F, 0.3F, 0.8F}));
+}
+
 }  // namespace
 }  // namespace press

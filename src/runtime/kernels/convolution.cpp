@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/shapes.h"
+#include "press/support/mapped_file.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/kernels.h"
@@ -45,8 +46,7 @@ class ConvolutionKernel final : public Float32Kernel {
       PRESS_ASSIGN(bias, per_channel(context, 2, spec.target[1]));
     }
     if (!normalizations_.empty()) {
-      PRESS_TRY(fold_normalizations(spec, *weights, bias));
-      weights = &folded_weights_;
+      PRESS_TRY(fold_normalizations(spec, bias));
       bias = &folded_bias_;
     }
     spec.bias = bias != nullptr;
@@ -55,8 +55,10 @@ class ConvolutionKernel final : public Float32Kernel {
     if (tail_.residual) {
       PRESS_ASSIGN(residual, required(context, context.input_count() - 1, DataType::kFloat));
     }
-    onednn::ConvolutionData data{source->data<float>().data(), weights->data<float>().data(),
+    onednn::ConvolutionData data{source->data<float>().data(),
                                  bias != nullptr ? bias->data<float>().data() : nullptr, nullptr};
+    const std::int64_t groups = spec.groups;
+    const onednn::WeightsSource packing = [&] { return folded(*weights, groups); };
     onednn::PackedWeights* kept = context.input_is_constant(1) ? &packed_ : nullptr;
     const bool sums = source->size() > 0 && weights->size() > 0 && element_count(dims).value() > 0;
     if (sums && tail_in_library_ && tail_.any() && (residual == nullptr || residual->dims() == dims)) {
@@ -72,7 +74,7 @@ class ConvolutionKernel final : public Float32Kernel {
           PRESS_ASSIGN(target, context.allocate_output(0, DataType::kFloat, dims));
         }
         data.target = target->mutable_data<float>().data();
-        return (*convolution)->run(context, data, kept);
+        return (*convolution)->run(context, data, packing, kept);
       }
       tail_in_library_ = false;
     }
@@ -80,7 +82,7 @@ class ConvolutionKernel final : public Float32Kernel {
     if (sums) {
       data.target = target->mutable_data<float>().data();
       PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(spec, onednn::Convolution::create));
-      PRESS_TRY(convolution->run(context, data, kept));
+      PRESS_TRY(convolution->run(context, data, packing, kept));
     } else {
       fill(*target, bias, spec.target[1]);
     }
@@ -124,9 +126,9 @@ class ConvolutionKernel final : public Float32Kernel {
     return Absorption::kYes;
   }
 
-  /// Makes folded_weights_ and folded_bias_, once.
-  Status fold_normalizations(const onednn::ConvolutionSpec& spec, const Tensor& weights, const Tensor* bias) {
-    if (folded_weights_.defined()) return {};
+  /// Makes folded_scale_ and folded_bias_, once.
+  Status fold_normalizations(const onednn::ConvolutionSpec& spec, const Tensor* bias) {
+    if (folded_bias_.defined()) return {};
     const auto channels = static_cast<std::size_t>(spec.target[1]);
     std::vector<float> scale(channels, 1.0F);
     std::vector<float> shift(channels, 0.0F);
@@ -142,22 +144,28 @@ class ConvolutionKernel final : public Float32Kernel {
         shift[c] = shift[c] * normalization.scale[c] + normalization.shift[c];
       }
     }
-    PRESS_ASSIGN(Tensor folded, Tensor::allocate(DataType::kFloat, weights.dims()));
-    const std::span<const float> in = weights.data<float>();
-    const std::span<float> out = folded.mutable_data<float>();
+    folded_scale_ = std::move(scale);
+    folded_bias_ = Tensor::of<float>({spec.target[1]}, shift);
+    return {};
+  }
+
+  /// The weights with the normalizations in them.
+  Result<Tensor> folded(const Tensor& weights, std::int64_t groups) const {
+    if (folded_scale_.empty()) return weights;
+    Tensor folded = weights;
+    const std::span<float> values = folded.mutable_data<float>();  // a copy
+    MappedFile::release(weights.bytes());
     const Dims& dims = weights.dims();
     const auto inner = static_cast<std::size_t>(product(dims, transposed_ ? 2 : 1));
     const auto per_group = static_cast<std::size_t>(dims[1]);
-    const auto inputs_per_group = static_cast<std::size_t>(dims[0] / spec.groups);
-    for (std::size_t i = 0; i < in.size(); ++i) {
+    const auto inputs_per_group = static_cast<std::size_t>(dims[0] / groups);
+    for (std::size_t i = 0; i < values.size(); ++i) {
       const std::size_t channel =
           transposed_ ? i / inner / per_group / inputs_per_group * per_group + i / inner % per_group
                       : i / inner;
-      out[i] = in[i] * scale[channel];
+      values[i] *= folded_scale_[channel];
     }
-    folded_weights_ = std::move(folded);
-    folded_bias_ = Tensor::of<float>({spec.target[1]}, shift);
-    return {};
+    return folded;
   }
 
   /// The result where there is nothing to sum up.
@@ -175,7 +183,7 @@ class ConvolutionKernel final : public Float32Kernel {
   Tail tail_;
   bool tail_in_library_ = true;
   std::vector<Normalization> normalizations_;
-  Tensor folded_weights_;
+  std::vector<float> folded_scale_;  // by output channel
   Tensor folded_bias_;
   ShapeCache<onednn::ConvolutionSpec, onednn::Convolution> primitives_;
   onednn::PackedWeights packed_;

@@ -99,6 +99,9 @@ class IntegerLinearKernel : public Kernel {
     return result;
   }
 
+  onednn::WeightsSource weights_source() const {
+    return [this] { return Result<Tensor>(linear_.weights); };
+  }
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
 
   /// The output: of its own, or the residual, to which the result is added in place.
@@ -188,8 +191,8 @@ class IntegerConvolutionKernel final : public IntegerLinearKernel {
                  primitives_.find(spec, [this](const onednn::ConvolutionSpec& wanted) {
                    return onednn::Convolution::create_integer(wanted, arithmetic());
                  }));
-    return convolution->run(
-        context, {input, linear_.weights.aligned_bytes(), bias(), target->mutable_bytes().data()}, &packed_);
+    return convolution->run(context, {input, bias(), target->mutable_bytes().data()}, weights_source(),
+                            &packed_);
   }
 
  private:
@@ -223,8 +226,7 @@ class IntegerProductKernel final : public IntegerLinearKernel {
                  primitives_.find(spec, [this](const onednn::MatrixProductSpec& wanted) {
                    return onednn::MatrixProduct::create_integer(wanted, arithmetic());
                  }));
-    return product->run(context, input, linear_.weights.aligned_bytes(), &packed_, bias(),
-                        target->mutable_bytes().data());
+    return product->run(context, input, weights_source(), &packed_, bias(), target->mutable_bytes().data());
   }
 
  private:

@@ -69,8 +69,9 @@ class GemmKernel final : public Float32Kernel {
     if (context.input_is_constant(1) && !transpose_a && alpha == 1.0F && k > 0 && (c == nullptr || bias)) {
       const onednn::MatrixProductSpec spec{m, n, k, transpose_b, bias, false, tail_.activation};
       PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
-      return product->run(context, a->data<float>().data(), b->data<float>().data(), &packed_,
-                          bias ? c->data<float>().data() : nullptr, out);
+      return product->run(
+          context, a->data<float>().data(), [b] { return Result<Tensor>(*b); }, &packed_,
+          bias ? c->data<float>().data() : nullptr, out);
     }
     if (c != nullptr) {
       PRESS_TRY(write_addend(*c, beta, m, n, out));
@@ -192,7 +193,6 @@ class FloatMatMulKernel final : public Float32Kernel {
     PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, shape.target));
     if (target->size() == 0) return {};
     const float* a_data = a->data<float>().data();
-    const float* b_data = b->data<float>().data();
     float* out = target->mutable_data<float>().data();
     if (shape.k == 0) {
       std::fill_n(out, target->size(), 0.0F);
@@ -203,12 +203,14 @@ class FloatMatMulKernel final : public Float32Kernel {
       if (context.input_is_constant(1)) {
         const onednn::MatrixProductSpec spec{rows, shape.n, shape.k, false, false, false, tail_.activation};
         PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
-        return product->run(context, a_data, b_data, &packed_, nullptr, out);
+        return product->run(
+            context, a_data, [b] { return Result<Tensor>(*b); }, &packed_, nullptr, out);
       }
+      const float* b_data = b->data<float>().data();
       PRESS_TRY(onednn::sgemm(false, false, rows, shape.n, shape.k, 1.0F, a_data, shape.k, b_data, shape.n,
                               0.0F, out, shape.n));
     } else {
-      PRESS_TRY(multiply_batches(context, shape, a_data, b_data, out));
+      PRESS_TRY(multiply_batches(context, shape, a_data, b->data<float>().data(), out));
     }
     return tail_.apply(*target, nullptr);
   }
@@ -241,8 +243,9 @@ class FloatMatMulKernel final : public Float32Kernel {
         in_place,
         in_place || !tail_.residual ? tail_.activation : onednn::Activation{}};
     PRESS_ASSIGN(onednn::MatrixProduct * product, products_.find(spec, onednn::MatrixProduct::create));
-    PRESS_TRY(product->run(context, a_data, b.data<float>().data(), &packed_,
-                           bias_.defined() ? bias_.data<float>().data() : nullptr, out));
+    PRESS_TRY(product->run(
+        context, a_data, [&b] { return Result<Tensor>(b); }, &packed_,
+        bias_.defined() ? bias_.data<float>().data() : nullptr, out));
     if (in_place || !tail_.residual) return {};
     return tail_.apply(*target, context.input(context.input_count() - 1));
   }
