@@ -357,11 +357,15 @@ struct WeightedPrimitive {
     set(DNNL_ARG_BIAS, bias);
   }
 
+  Status pack(KernelContext& context, const WeightsSource& weights, PackedWeights* kept) {
+    if (kept != nullptr && packed.defined()) return {};
+    PRESS_ASSIGN(packed, packing.run(context, stream, weights, kept));
+    return {};
+  }
+
   /// After all arguments but weights and scratchpad are set.
   Status run(KernelContext& context, const WeightsSource& weights, PackedWeights* kept) {
-    if (kept == nullptr || !packed.defined()) {
-      PRESS_ASSIGN(packed, packing.run(context, stream, weights, kept));
-    }
+    PRESS_TRY(pack(context, weights, kept));
     set(DNNL_ARG_WEIGHTS, packed.aligned_bytes());
     Tensor memory;
     if (const std::size_t size = scratchpad.get_size(); size > 0) {
@@ -433,13 +437,17 @@ struct MatrixProduct::Impl : WeightedPrimitive {
   std::int64_t columns = 0;
 
   Impl(const MatrixProductSpec& spec, const Arithmetic& arithmetic) : columns(spec.n) {
-    const DnnlDims weights = {spec.k, spec.n};
-    const dnnl::memory::desc from_file(weights, arithmetic.weights,
-                                       spec.transpose_b ? DnnlDims{1, spec.k} : DnnlDims{spec.n, 1});
-    const dnnl::memory::desc a = plain({spec.m, spec.k}, arithmetic.source);
+    const auto matrices = [&](std::int64_t rows, std::int64_t width) {
+      return spec.count > 1 ? DnnlDims{spec.count, rows, width} : DnnlDims{rows, width};
+    };
+    const DnnlDims weights = matrices(spec.k, spec.n);
+    DnnlDims strides = dense_strides(weights);
+    if (spec.transpose_b) strides.end()[-2] = 1, strides.end()[-1] = spec.k;
+    const dnnl::memory::desc from_file(weights, arithmetic.weights, strides);
+    const dnnl::memory::desc a = plain(matrices(spec.m, spec.k), arithmetic.source);
     const dnnl::memory::desc b = any_layout(weights, arithmetic.weights);
     const dnnl::memory::desc bias = spec.bias ? plain({1, spec.n}, DnnlType::f32) : dnnl::memory::desc();
-    const dnnl::memory::desc c = plain({spec.m, spec.n}, arithmetic.target);
+    const dnnl::memory::desc c = plain(matrices(spec.m, spec.n), arithmetic.target);
 #if DNNL_VERSION_MAJOR >= 3
     take<dnnl::matmul>({engine(), a, b, bias, c, arithmetic.attributes}, from_file);
 #else
@@ -466,6 +474,10 @@ Result<MatrixProduct> MatrixProduct::create_integer(const MatrixProductSpec& spe
     impl->take_numbers(integers);
     return MatrixProduct(std::move(impl));
   });
+}
+
+Status MatrixProduct::pack(KernelContext& context, const WeightsSource& b, PackedWeights& kept) {
+  return guarded("pack this matrix", [&] { return impl_->pack(context, b, &kept); });
 }
 
 Status MatrixProduct::run(KernelContext& context, const void* a, const WeightsSource& b, PackedWeights* kept,

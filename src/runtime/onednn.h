@@ -134,6 +134,7 @@ struct MatrixProductSpec {
   bool bias = false;
   bool residual = false;  // what stands in C is added before the activation
   Activation activation;
+  std::int64_t count = 1;  // of products of as many A, B and C, one behind the other
 
   friend bool operator==(const MatrixProductSpec&, const MatrixProductSpec&) = default;
 };
@@ -148,6 +149,8 @@ class MatrixProduct {
   MatrixProduct& operator=(MatrixProduct&&) noexcept;
   ~MatrixProduct();
 
+  /// Packs weights that are the same in every run, so that run() does not ask for them any more.
+  Status pack(KernelContext& context, const WeightsSource& b, PackedWeights& kept);
   Status run(KernelContext& context, const void* a, const WeightsSource& b, PackedWeights* kept,
              const void* bias, void* c);
 

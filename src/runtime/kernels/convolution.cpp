@@ -8,6 +8,7 @@
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/tail.h"
+#include "runtime/kernels/winograd.h"
 #include "runtime/layout.h"
 #include "runtime/onednn.h"
 #include "runtime/shape_cache.h"
@@ -61,22 +62,23 @@ class ConvolutionKernel final : public Float32Kernel {
     const onednn::WeightsSource packing = [&] { return folded(*weights, groups); };
     onednn::PackedWeights* kept = context.input_is_constant(1) ? &packed_ : nullptr;
     const bool sums = source->size() > 0 && weights->size() > 0 && element_count(dims).value() > 0;
-    if (sums && tail_in_library_ && tail_.any() && (residual == nullptr || residual->dims() == dims)) {
+    if (sums && (residual == nullptr || residual->dims() == dims)) {
       onednn::ConvolutionSpec whole = spec;
       whole.residual = tail_.residual;
       whole.activation = tail_.activation;
-      Result<onednn::Convolution*> convolution = primitives_.find(whole, onednn::Convolution::create);
-      if (convolution.ok()) {
-        Tensor* target = nullptr;
-        if (residual != nullptr) {
-          PRESS_ASSIGN(target, context.continue_input(0, context.input_count() - 1));
-        } else {
-          PRESS_ASSIGN(target, context.allocate_output(0, DataType::kFloat, dims));
-        }
-        data.target = target->mutable_data<float>().data();
-        return (*convolution)->run(context, data, packing, kept);
+      if (kept != nullptr && Winograd::pays(whole)) {
+        PRESS_ASSIGN(Winograd * winograd, winograds_.find(whole, Winograd::create));
+        PRESS_ASSIGN(data.target, start_target(context, dims));
+        return winograd->run(context, data, packing, *kept);
       }
-      tail_in_library_ = false;
+      if (tail_in_library_ && tail_.any()) {
+        Result<onednn::Convolution*> convolution = primitives_.find(whole, onednn::Convolution::create);
+        if (convolution.ok()) {
+          PRESS_ASSIGN(data.target, start_target(context, dims));
+          return (*convolution)->run(context, data, packing, kept);
+        }
+        tail_in_library_ = false;
+      }
     }
     PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, dims));
     if (sums) {
@@ -90,6 +92,13 @@ class ConvolutionKernel final : public Float32Kernel {
   }
 
  private:
+  /// The output, which begins as the residual where there is one.
+  Result<float*> start_target(KernelContext& context, const Dims& dims) const {
+    PRESS_ASSIGN(Tensor * target, tail_.residual ? context.continue_input(0, context.input_count() - 1)
+                                                 : context.allocate_output(0, DataType::kFloat, dims));
+    return target->mutable_data<float>().data();
+  }
+
   /// A normalization with constant parameters, absorbed: y = x · scale + shift for each output channel.
   struct Normalization {
     std::vector<float> scale;
@@ -186,6 +195,7 @@ class ConvolutionKernel final : public Float32Kernel {
   std::vector<float> folded_scale_;  // by output channel
   Tensor folded_bias_;
   ShapeCache<onednn::ConvolutionSpec, onednn::Convolution> primitives_;
+  ShapeCache<onednn::ConvolutionSpec, Winograd> winograds_;
   onednn::PackedWeights packed_;
 };
 
