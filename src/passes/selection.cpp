@@ -48,10 +48,16 @@ Result<NodeMatcher> NodeMatcher::compile(const NodeSelection& selection) {
   NodeMatcher matcher;
   PRESS_TRY(compile_all(selection.include, matcher.include_));
   PRESS_TRY(compile_all(selection.exclude, matcher.exclude_));
+  matcher.operators_ = selection.operators;
   return matcher;
 }
 
+bool NodeMatcher::names_type(std::string_view type) const {
+  return std::ranges::find(operators_, type) != operators_.end();
+}
+
 bool NodeMatcher::matches(const Node& node) const {
+  if (!operators_.empty() && !names_type(node.op_type())) return false;
   const std::string_view name = selection_name(node).substr(0, kSearchedLength);
   return (include_.empty() || any_found(include_, name)) && !any_found(exclude_, name);
 }

@@ -19,14 +19,18 @@ class NodeMatcher {
   /// Errors (kUsage): an expression that is none (the message quotes it) or longer than 1000 bytes.
   static Result<NodeMatcher> compile(const NodeSelection& selection);
 
-  /// True where `include` is empty or one of it is found in the node's selection_name(), and none of
-  /// `exclude` is. Only the first 1000 bytes of a name are searched.
+  /// True where `operators` is empty or holds the node's type, `include` is empty or one of it is found in
+  /// the node's selection_name(), and none of `exclude` is. Only the first 1000 bytes of a name are searched.
   bool matches(const Node& node) const;
+
+  /// True where `operators` names the type.
+  bool names_type(std::string_view type) const;
 
  private:
   NodeMatcher() = default;
   std::vector<std::regex> include_;
   std::vector<std::regex> exclude_;
+  std::vector<std::string> operators_;
 };
 
 }  // namespace press

@@ -26,6 +26,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr const char* kUpgradePass = "upgrade_opset";
 constexpr const char* kQuantizePass = "quantize_static";
+constexpr const char* kDynamicPass = "quantize_dynamic";
 constexpr const char* kMagnitudePass = "prune_magnitude";
 constexpr const char* kChannelsPass = "prune_channels";
 constexpr const char* kWeightsPass = "quantize_weights";
@@ -54,6 +55,7 @@ NodeSelection both(const NodeSelection& common, const NodeSelection& own) {
   NodeSelection selection = common;
   selection.include.insert(selection.include.end(), own.include.begin(), own.include.end());
   selection.exclude.insert(selection.exclude.end(), own.exclude.begin(), own.exclude.end());
+  selection.operators.insert(selection.operators.end(), own.operators.begin(), own.operators.end());
   return selection;
 }
 
@@ -85,8 +87,9 @@ class Run {
     PRESS_TRY(run_groups(first_groups()));
     const bool small_weights = wants(Precision::kWeights, kWeightsPass);
     const bool integers = wants(Precision::kInt8, kQuantizePass);
+    const bool dynamic = wants(Precision::kDynamic, kDynamicPass);
     // Before pruning, so that the original network keeps the same nodes.
-    if (small_weights || integers) PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
+    if (small_weights || integers || dynamic) PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
     if (prunes_channels()) PRESS_TRY(run_groups({{.passes = {kChannelsPass}}}));
     PRESS_TRY(prepare_recovery());
     if (prunes_weights()) PRESS_TRY(prune());
@@ -100,10 +103,10 @@ class Run {
       context_.calibration = nullptr;
       context_.grids = nullptr;
     }
-    if (small_weights) {
+    if (small_weights || dynamic) {
       PRESS_ASSIGN(const WeightGrids grids, recovered_grids());
       context_.grids = &grids;
-      PRESS_TRY(run_groups({{.passes = {kWeightsPass}}}));
+      PRESS_TRY(run_groups({{.passes = {dynamic ? kDynamicPass : kWeightsPass}}}));
       context_.grids = nullptr;
     }
     if (wants(Precision::kFp16, kFp16Pass)) {
@@ -273,15 +276,16 @@ class Run {
 
   /// Rounding to 8 bits costs so little that only pruning and fewer bits are recovered without being asked.
   Recover effort() const {
-    const bool eight_bits = recipe_.precision == Precision::kInt8 && context_.quantize.weight_bits == 8;
+    const bool integers = recipe_.precision == Precision::kInt8 || recipe_.precision == Precision::kDynamic;
+    const bool eight_bits = integers && context_.quantize.weight_bits == 8;
     return recipe_.recover.value_or(eight_bits && !prunes_weights() ? Recover::kNone : Recover::kFast);
   }
 
   /// Keeps the network as it is, and the samples to compare with it on, where something is to be recovered.
   Status prepare_recovery() {
     const bool second_order = prunes_weights() && context_.prune.method == PruneMethod::kSecondOrder;
-    const bool lossy =
-        prunes_weights() || recipe_.precision == Precision::kInt8 || recipe_.precision == Precision::kWeights;
+    const bool quantizes = recipe_.precision != Precision::kAsIs && recipe_.precision != Precision::kFp16;
+    const bool lossy = prunes_weights() || quantizes;
     if (!second_order && (!lossy || effort() == Recover::kNone)) return {};
     if (recipe_.calibration.path.empty()) {
       report_.warnings.emplace_back(
@@ -319,7 +323,9 @@ class Run {
     const bool integers = recipe_.precision == Precision::kInt8;
     PRESS_ASSIGN(const std::vector<LayerTask> tasks,
                  integers ? layers_to_quantize(model_, context_.quantize)
-                          : layers_with_small_weights(model_, context_.quantize, nullptr));
+                 : recipe_.precision == Precision::kDynamic
+                     ? layers_with_dynamic_inputs(model_, context_.quantize, nullptr)
+                     : layers_with_small_weights(model_, context_.quantize, nullptr));
     std::function<Status(Model&)> simulate;
     if (integers) simulate = [this](Model& copy) { return simulate_activations(copy, context_); };
     const Clock::time_point start = Clock::now();

@@ -113,8 +113,9 @@ constexpr std::array<std::pair<std::string_view, PruneScope>, 2> kPruneScopes{
     {{"global", PruneScope::kGlobal}, {"local", PruneScope::kLocal}}};
 constexpr std::array<std::pair<std::string_view, Recover>, 4> kRecoveries{
     {{"none", Recover::kNone}, {"bias", Recover::kBias}, {"fast", Recover::kFast}, {"full", Recover::kFull}}};
-constexpr std::array<std::pair<std::string_view, DataType>, 2> kActivationTypes{
-    {{"uint8", DataType::kUint8}, {"int8", DataType::kInt8}}};
+/// Is it signed?
+constexpr std::array<std::pair<std::string_view, bool>, 4> kActivationTypes{
+    {{"uint8", false}, {"int8", true}, {"unsigned", false}, {"signed", true}}};
 constexpr std::array<std::pair<std::string_view, KMeansStart>, 3> kKMeansStarts{
     {{"linear", KMeansStart::kLinear},
      {"density", KMeansStart::kDensity},
@@ -141,9 +142,12 @@ Status set_precision(Recipe& recipe, const OptionValue& value) {
   struct Form {
     Precision precision;
     int weight_bits;
+    int activation_bits = 8;
   };
-  static constexpr std::array<std::pair<std::string_view, Form>, 7> kForms{{
+  static constexpr std::array<std::pair<std::string_view, Form>, 9> kForms{{
       {"int8", {Precision::kInt8, 8}},
+      {"int8-dynamic", {Precision::kDynamic, 8}},
+      {"int16x8", {Precision::kInt8, 8, 16}},
       {"w8", {Precision::kWeights, 8}},
       {"w4", {Precision::kWeights, 4}},
       {"w3", {Precision::kWeights, 3}},
@@ -154,6 +158,7 @@ Status set_precision(Recipe& recipe, const OptionValue& value) {
   PRESS_ASSIGN(const Form form, choice(value, kForms));
   recipe.precision = form.precision;
   recipe.quantize_options.weight_bits = form.weight_bits;
+  recipe.quantize_options.activation_bits = form.activation_bits;
   return {};
 }
 
@@ -258,8 +263,9 @@ constexpr RecipeOption kOptions[] = {
      PRESS_STORE(prune_options.nodes.exclude, Words)},
 
     {"quantize.type", "--quantize", OptionKind::kText, "TYPE", "none",
-     "int8 (weights and activations, needs calibration images), w8, w4, w3 or w2 (weights alone), fp16, or "
-     "none",
+     "int8 (weights and activations, needs calibration images), int8-dynamic (ranges of activations are "
+     "measured "
+     "in each run), int16x8 (activations of 16 bits), w8, w4, w3 or w2 (weights alone), fp16, or none",
      set_precision},
     {"quantize.weight-bits", "--weight-bits", OptionKind::kInteger, "N", "as the type",
      "bits of weights: 8, or 4 to 2 (the first and the last layer keep 8)",
@@ -270,8 +276,8 @@ constexpr RecipeOption kOptions[] = {
        return {};
      }},
     {"quantize.activations", "--activations", OptionKind::kText, "TYPE", "uint8",
-     "int8 only: type of activations, uint8 or int8",
-     PRESS_SET(quantize_options.activation_type, choice(value, kActivationTypes))},
+     "int8 and int16x8: type of activations, uint8 or int8; unsigned or signed",
+     PRESS_SET(quantize_options.signed_activations, choice(value, kActivationTypes))},
     {"quantize.per-channel", "--per-channel", OptionKind::kSwitch, "", "true",
      "int8 only: a scale for each output channel of a weight",
      PRESS_STORE(quantize_options.per_channel, bool)},
@@ -286,6 +292,9 @@ constexpr RecipeOption kOptions[] = {
      PRESS_STORE(calibration_table, std::string)},
     {"quantize.keep-io", "--keep-io", OptionKind::kSwitch, "", "true",
      "fp16 only: inputs and outputs of the network stay float32", PRESS_STORE(fp16_options.keep_io, bool)},
+    {"quantize.operators", "--operators", OptionKind::kTexts, "TYPE", "all",
+     "quantize operators of this type alone, as Conv; may be repeated",
+     PRESS_STORE(quantize_options.nodes.operators, Words)},
     {"quantize.include", "", OptionKind::kTexts, "", "all", "regular expressions of node names to quantize",
      PRESS_STORE(quantize_options.nodes.include, Words)},
     {"quantize.exclude", "", OptionKind::kTexts, "", "none",

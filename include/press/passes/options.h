@@ -21,6 +21,7 @@ namespace press {
 struct NodeSelection {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  std::vector<std::string> operators = {};  // types ("Conv"); empty: all
 };
 
 /// What folding may add to a model: bytes of results less those of the constants that they replace. Shape
@@ -60,11 +61,17 @@ enum class Recover : std::uint8_t {
 struct QuantizeOptions {
   /// Of weights: 8, 4, 3 or 2. With fewer than 8 the first and the last layer keep 8.
   int weight_bits = 8;
-  DataType activation_type = DataType::kUint8;  // kUint8 or kInt8, asymmetric
+  int activation_bits = 8;          // 8 or 16, asymmetric
+  bool signed_activations = false;  // int8 or int16 in place of uint8 or uint16
   bool per_channel = true;
   Observer observer = Observer::kMinMax;
   double percentile = 99.99;  // of the values, for kPercentile
   NodeSelection nodes;
+
+  DataType activation_type() const {
+    if (activation_bits > 8) return signed_activations ? DataType::kInt16 : DataType::kUint16;
+    return signed_activations ? DataType::kInt8 : DataType::kUint8;
+  }
 };
 
 struct Fp16Options {

@@ -30,6 +30,11 @@ Result<std::vector<LayerTask>> layers_with_small_weights(const Model& model, con
 /// The layers that quantize_static gives integer weights with a scale a channel.
 Result<std::vector<LayerTask>> layers_to_quantize(const Model& model, const QuantizeOptions& options);
 
+/// The layers that quantize_dynamic makes integer products of; `declined` (or null) takes what was left out
+/// and why.
+Result<std::vector<LayerTask>> layers_with_dynamic_inputs(const Model& model, const QuantizeOptions& options,
+                                                          std::vector<Declined>* declined);
+
 /// Quantizes activations as quantize_static will and leaves weights and nodes as they are, so that a
 /// lock-step pass sees what integer arithmetic makes of them. Errors: as quantize_static.
 Status simulate_activations(Model& model, const PassContext& context);

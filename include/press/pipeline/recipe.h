@@ -50,8 +50,9 @@ struct SampleOptions {
   PreprocessOptions preprocess;
 };
 
-/// What numbers become. kWeights: those of weights alone, as QuantizeOptions::weight_bits says.
-enum class Precision { kAsIs, kInt8, kWeights, kFp16 };
+/// What numbers become. kInt8: activations too, in ranges from calibration; kDynamic: in ranges of each run.
+/// kWeights: those of weights alone. Widths: QuantizeOptions.
+enum class Precision { kAsIs, kInt8, kDynamic, kWeights, kFp16 };
 
 struct Recipe {
   bool freeze_initializers = false;  // on loading, see LoadOptions

@@ -20,8 +20,9 @@ std::vector<Declined> obstacles_to_opset(const Model& model);
 /// goes with it. Returns the number of nodes that were rewritten. Needs obstacles_to_opset() to be empty.
 std::size_t raise_opset(Model& model);
 
-/// The first versions with weights of 4 and of 2 bits.
+/// The first versions with weights of 4 and of 2 bits, and with activations of 16.
 inline constexpr std::int64_t kOpsetOf4Bits = 21;
+inline constexpr std::int64_t kOpsetOf16Bits = 21;
 inline constexpr std::int64_t kOpsetOf2Bits = 25;
 
 /// Nodes that mean something else in opset `target` (at most 25) and have no form there; for models of opset

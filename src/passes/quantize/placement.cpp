@@ -33,16 +33,6 @@ std::optional<Range> clamp_bounds(const Node& node) {
   return bounds;
 }
 
-Status check_finite(const Value& value, const Node& node, std::string_view what) {
-  for (const float element : value.constant()->data<float>()) {
-    if (!std::isfinite(element)) {
-      return Error(ErrorCode::kInput, fmt::format("node {}: {} '{}' holds {}; no integer stands for that",
-                                                  node.label(), what, value.name(), element));
-    }
-  }
-  return {};
-}
-
 bool is_float_constant(const Value* value) {
   return value != nullptr && value->constant() != nullptr && value->constant()->type() == DataType::kFloat;
 }
@@ -326,6 +316,16 @@ class Planner {
 };
 
 }  // namespace
+
+Status check_finite(const Value& value, const Node& node, std::string_view what) {
+  for (const float element : value.constant()->data<float>()) {
+    if (!std::isfinite(element)) {
+      return Error(ErrorCode::kInput, fmt::format("node {}: {} '{}' holds {}; no integer stands for that",
+                                                  node.label(), what, value.name(), element));
+    }
+  }
+  return {};
+}
 
 Result<Placement> place(const Graph& graph, const NodeMatcher& selected, const Observations& observations) {
   return Planner(graph, selected, observations).run();

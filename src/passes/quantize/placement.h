@@ -53,4 +53,8 @@ using Observations = std::function<std::optional<Observed>(const Value&)>;
 /// Errors (kInput): a weight or bias that is NaN or infinite.
 Result<Placement> place(const Graph& graph, const NodeMatcher& selected, const Observations& observations);
 
+/// Errors (kInput): an element of the constant `value` (a weight or `what` else of `node`) that is NaN or
+/// infinite.
+Status check_finite(const Value& value, const Node& node, std::string_view what);
+
 }  // namespace press::quantize

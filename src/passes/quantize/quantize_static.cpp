@@ -1,4 +1,4 @@
-// Static int8 quantization in QDQ form.
+// Static quantization in QDQ form: int8 weights, activations of 8 or 16 bits.
 //
 // Before:   x ─────────────► Conv(w, b) ─► Relu ─────────────────► y
 //
@@ -16,6 +16,9 @@
 // ends where the clamp does, saturation replaces it. Operators that only move elements (MaxPool, Reshape,
 // Slice, …) have the same scale on both sides, and so have the inputs and the output of a Concat where no
 // clamp suffers from it. A result that only float operators read stays float.
+//
+// Activations of 16 bits need opset 21; where a model cannot be raised to it, their pairs are those of ONNX
+// Runtime's own domain, com.microsoft.
 //
 // It pays with a quarter of the size and integer arithmetic. Formulas: numeric/quantization.h; where scales
 // go: placement.h.
@@ -50,6 +53,22 @@ constexpr std::int64_t kPerTensorOpset = 10;
 constexpr std::int64_t kSmallestComputedScale = 16;
 constexpr int kLargestInt4 = 7;
 constexpr int kWideBits = 8;
+constexpr const char* kContributed = "com.microsoft";
+
+/// Calls `visit` with a number of the integer type: uint8, int8, uint16, int16.
+template <typename Visit>
+Tensor with_integer(DataType type, const Visit& visit) {
+  switch (type) {
+    case DataType::kUint8:
+      return visit(std::uint8_t{});
+    case DataType::kUint16:
+      return visit(std::uint16_t{});
+    case DataType::kInt16:
+      return visit(std::int16_t{});
+    default:
+      return visit(std::int8_t{});
+  }
+}
 
 /// The node that shows that a model is quantized already; null where there is none.
 const Node* quantized_node(const Graph& graph) {
@@ -122,7 +141,9 @@ class Rewriter {
         options_(options),
         per_channel_(per_channel),
         observations_(observations),
-        grids_(grids) {}
+        grids_(grids),
+        pair_domain_(options.activation_bits > kWideBits && graph.opset() < kOpsetOf16Bits ? kContributed
+                                                                                           : "") {}
 
   /// Activations alone.
   Status simulate(const Placement& placement) {
@@ -175,7 +196,7 @@ class Rewriter {
     for (const std::vector<Value*>* values : {&placement.activations, &placement.constants}) {
       for (const Value* value : *values) {
         const ScaleGroups::Group& group = groups.at(groups.find(value));
-        auto params = choose_params_within(group.range, group.limit, options_.activation_type);
+        auto params = choose_params_within(group.range, group.limit, options_.activation_type());
         if (!params.ok())
           return std::move(params).error().with_context(fmt::format("value '{}'", value->name()));
         params_.emplace(value, *params);
@@ -300,11 +321,13 @@ class Rewriter {
     Value* zero_point = scalar_zero_point(params);
     Node* quantize = graph_.add_node({.op_type = "QuantizeLinear",
                                       .inputs = {value, scale, zero_point},
-                                      .outputs = {graph_.fresh_name(value->name() + "_q")}},
+                                      .outputs = {graph_.fresh_name(value->name() + "_q")},
+                                      .domain = pair_domain_},
                                      before);
     const Node* dequantize = graph_.add_node({.op_type = "DequantizeLinear",
                                               .inputs = {quantize->output(), scale, zero_point},
-                                              .outputs = {graph_.fresh_name(value->name() + "_dq")}},
+                                              .outputs = {graph_.fresh_name(value->name() + "_dq")},
+                                              .domain = pair_domain_},
                                              before);
     graph_.replace_all_uses(value, dequantize->output());
     graph_.set_input(quantize, 0, value);
@@ -325,7 +348,8 @@ class Rewriter {
                        .inputs = {graph_.add_constant(integers_of(reals, params),
                                                       graph_.fresh_name(constant->name() + "_q")),
                                   scalar_scale(params.scale, constant->name()), scalar_zero_point(params)},
-                       .outputs = {graph_.fresh_name(constant->name() + "_dq")}},
+                       .outputs = {graph_.fresh_name(constant->name() + "_dq")},
+                       .domain = pair_domain_},
                       user)
                   ->output();
         }
@@ -335,13 +359,11 @@ class Rewriter {
   }
 
   static Tensor integers_of(const Tensor& reals, const QuantParams& params) {
-    const auto integers = [&]<typename T>() {
+    return with_integer(params.type, [&]<typename T>(T) {
       std::vector<T> values;
       for (const float real : reals.data<float>()) values.push_back(static_cast<T>(params.quantize(real)));
       return Tensor::of(reals.dims(), values);
-    };
-    return params.type == DataType::kUint8 ? integers.template operator()<std::uint8_t>()
-                                           : integers.template operator()<std::int8_t>();
+    });
   }
 
   // -- scales and zero points, shared where they are equal
@@ -357,9 +379,8 @@ class Rewriter {
   Value* scalar_zero_point(const QuantParams& params) {
     Value*& shared = zero_points_[params.zero_point];
     if (shared == nullptr) {
-      const Tensor tensor = params.type == DataType::kUint8
-                                ? Tensor::scalar(static_cast<std::uint8_t>(params.zero_point))
-                                : Tensor::scalar(static_cast<std::int8_t>(params.zero_point));
+      const Tensor tensor = with_integer(
+          params.type, [&]<typename T>(T) { return Tensor::scalar(static_cast<T>(params.zero_point)); });
       shared = graph_.add_constant(tensor, graph_.fresh_name("zero_point"));
     }
     return shared;
@@ -380,6 +401,7 @@ class Rewriter {
   bool per_channel_;
   const quantize::Observations& observations_;
   const WeightGrids* grids_;
+  std::string pair_domain_;  // of the operators around activations
   std::unordered_map<const Value*, QuantParams> params_;
   std::map<std::pair<const Value*, int>, std::vector<Quantized>> weights_;
   std::unordered_map<std::uint32_t, Value*> scales_;
@@ -459,10 +481,6 @@ namespace passes {
 Result<PassOutcome> quantize_static(Model& model, const PassContext& context) {
   PassOutcome outcome;
   const QuantizeOptions& options = context.quantize;
-  if (options.activation_type != DataType::kUint8 && options.activation_type != DataType::kInt8) {
-    return Error(ErrorCode::kUsage,
-                 fmt::format("activations can be uint8 or int8, not {}", name(options.activation_type)));
-  }
   if (context.calibration == nullptr) {
     return Error(ErrorCode::kUsage,
                  "quantize_static needs calibration; give images to calibrate on, or a table");
@@ -497,15 +515,20 @@ Result<PassOutcome> quantize_static(Model& model, const PassContext& context) {
     }
   }
   const bool per_channel = options.per_channel && model.graph->opset() >= kUpgradedOpset;
-  if (options.weight_bits < kWideBits && context.grids != nullptr && model.graph->opset() < kOpsetOf4Bits) {
+  const bool small_weights = options.weight_bits < kWideBits && context.grids != nullptr;
+  const bool wide_activations = options.activation_bits > kWideBits;
+  static_assert(kOpsetOf16Bits == kOpsetOf4Bits);
+  if ((small_weights || wide_activations) && model.graph->opset() < kOpsetOf4Bits) {
     const std::vector<Declined> obstacles = obstacles_to_newer_opset(model, kOpsetOf4Bits);
     if (obstacles.empty()) {
       declare_newer_opset(model, kOpsetOf4Bits);
       outcome.notes.push_back(fmt::format("opset raised to {}", kOpsetOf4Bits));
     } else {
-      outcome.notes.push_back(
-          fmt::format("weights are stored as int8, as the model stays below opset {}: node {}: {}",
-                      kOpsetOf4Bits, obstacles.front().node, obstacles.front().reason));
+      const std::string_view instead =
+          small_weights ? "weights are stored as int8" : "QuantizeLinear is that of com.microsoft";
+      outcome.notes.push_back(fmt::format("{}, as the model stays below opset {}: node {}: {}", instead,
+                                          kOpsetOf4Bits, obstacles.front().node, obstacles.front().reason));
+      if (wide_activations && model.graph->opset(kContributed) == 0) model.graph->set_opset(kContributed, 1);
     }
   }
   Rewriter rewriter(*model.graph, options, per_channel, observations, context.grids);

@@ -22,6 +22,7 @@
 #include "passes/declarations.h"
 #include "passes/quantize/opset.h"
 #include "passes/quantize/packed_integers.h"
+#include "passes/quantize/placement.h"
 #include "passes/selection.h"
 #include "press/ops/linear_layer.h"
 #include "press/ops/operator.h"
@@ -136,12 +137,7 @@ Result<std::vector<LayerTask>> layers_with_small_weights(const Model& model, con
     } else if (!node->input(layer->weight_input)->has_one_use()) {
       decline(*node, "its weight is shared with other nodes");
     } else {
-      for (const float element : node->input(layer->weight_input)->constant()->data<float>()) {
-        if (std::isfinite(element)) continue;
-        return Error(ErrorCode::kInput,
-                     fmt::format("node {}: weight '{}' holds {}; no integer stands for that", node->label(),
-                                 node->input(layer->weight_input)->name(), element));
-      }
+      PRESS_TRY(quantize::check_finite(*node->input(layer->weight_input), *node, "weight"));
       tasks.push_back({node, {}});
     }
   }

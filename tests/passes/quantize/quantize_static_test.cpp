@@ -101,12 +101,90 @@ TEST(QuantizeStatic, KeepsTheNamesOfTheFile) {
 TEST(QuantizeStatic, TakesSignedActivationsOnRequest) {
   const CalibrationTable table = table_of({{"x", {-128, 127}}, {"y", {0, 255}}});
   PassRunOptions options{.executable = false};
-  options.context.quantize.activation_type = DataType::kInt8;
+  options.context.quantize.signed_activations = true;
   const PassRun run = quantize(kConvRelu, table, options);
   EXPECT_EQ(params_of(run.after, "x"), (QuantParams{1, 0, DataType::kInt8}));
   EXPECT_EQ(
       find_node(run.after, "Relu")->output()->uses()[0].node->input(2)->constant()->data<std::int8_t>()[0],
       -128);
+}
+
+PassRunOptions wide_activations() {
+  PassRunOptions options;
+  options.context.quantize.activation_bits = 16;
+  return options;
+}
+
+TEST(QuantizeStatic, RaisesTheOpsetForActivationsOf16Bits) {
+  const CalibrationTable table = table_of({{"x", {-32768, 32767}}, {"y", {0, 65535}}});
+  PassRunOptions options = wide_activations();
+  options.tolerance = 1;  // the seeded inputs are small beside the ranges
+  const PassRun run = quantize(kConvRelu, table, options);
+  EXPECT_EQ(run.outcome.notes, std::vector<std::string>{"opset raised to 21"});
+  expect_model(run.after, R"(
+    <ir_version: 10, opset_import: ["": 21]>
+    g (float[N,1,2,2] x) => (float[N,2,2,2] y)
+    <int8[2,1,1,1] wq = {127, -127}, float[2] ws = {1, 0.5}, int32[2] bq = {3, -4}, float[2] bs = {1, 0.5},
+     float s = {1}, uint16 z = {32768}, uint16 zero = {0}> {
+      xq = QuantizeLinear(x, s, z)
+      xd = DequantizeLinear(xq, s, z)
+      wd = DequantizeLinear <axis = 0> (wq, ws)
+      bd = DequantizeLinear <axis = 0> (bq, bs)
+      c = Conv(xd, wd, bd)
+      r = Relu(c)
+      rq = QuantizeLinear(r, s, zero)
+      y = DequantizeLinear(rq, s, zero)
+    })");
+}
+
+TEST(QuantizeStatic, IsTwoHundredTimesFinerWith16Bits) {
+  const CalibrationTable table = table_of({{"x", {-1, 1}}, {"y", {0, 200}}});
+  PassRunOptions options = wide_activations();
+  options.tolerance = 2e-3;
+  quantize(R"(
+    <ir_version: 10, opset_import: ["": 21]>
+    g (float[N,1,2,2] x) => (float[N,2,2,2] y) <float[2,1,1,1] w = {127, -63.5}, float[2] b = {3, -2}> {
+      c = Conv(x, w, b)
+      y = Relu(c)
+    })",
+           table, options);
+}
+
+TEST(QuantizeStatic, FallsBackToContributedOperatorsFor16Bits) {
+  const CalibrationTable table = table_of({{"x", {-1, 1}}, {"y", {0, 200}}});
+  PassRunOptions options = wide_activations();
+  options.executable = false;
+  options.context.quantize.signed_activations = true;
+  const PassRun run = quantize(R"(
+    <ir_version: 8, opset_import: ["": 18]>
+    g (float[N,2,2,2] x) => (float[N,2,2,2] y)
+    <float[2,2,1,1] w = {127, -63.5, 1, 2}, float[1] one = {1}, float[1] zero = {0}> {
+      y = Conv(x, w)
+      other = GroupNormalization <num_groups = 1> (x, one, zero)
+    })",
+                               table, options);
+  const Node* quantize = find_node(run.after, "Conv")->input(0)->producer()->input(0)->producer();
+  EXPECT_TRUE(quantize->is("QuantizeLinear", "com.microsoft"));
+  EXPECT_EQ(quantize->input(2)->constant()->type(), DataType::kInt16);
+  EXPECT_EQ(run.after.graph->opset("com.microsoft"), 1);
+  ASSERT_EQ(run.outcome.notes.size(), 1U);
+  EXPECT_NE(run.outcome.notes[0].find("com.microsoft, as the model stays below opset 21"), std::string::npos);
+}
+
+TEST(QuantizeStatic, KeepsBiasesInInt32BesideFineScales) {
+  const CalibrationTable table = table_of({{"x", {0, 1e-3}}, {"y", {0, 1}}});
+  PassRunOptions options = wide_activations();
+  options.tolerance = 1e-3;
+  const PassRun run = quantize(R"(
+    <ir_version: 10, opset_import: ["": 21]>
+    g (float[N,1,2,2] x) => (float[N,1,2,2] y) <float[1,1,1,1] w = {1e-6}, float[1] b = {1}> {
+      y = Conv(x, w, b)
+    })",
+                               table, options);
+  const Node* conv = find_node(run.after, "Conv");
+  const std::int32_t bias = conv->input(2)->producer()->input(0)->constant()->data<std::int32_t>()[0];
+  EXPECT_GT(bias, 1 << 29);
+  EXPECT_LE(bias, 1 << 30);
 }
 
 TEST(QuantizeStatic, TakesOneScaleAWeightOnRequest) {
