@@ -36,6 +36,7 @@ class PruneVerb : public Verb {
     flags_.add(app, "prune.scope", {});
     flags_.add(app, "prune.structure", {});
     flags_.add(app, "prune.round-to", {});
+    flags_.add(app, "prune.macs", {});
     flags_.add(app, "prune.biases", {.flag = "--biases"});
     flags_.add(app, "store.form", {});
     flags_.add_selection(app);

@@ -66,14 +66,21 @@ Matrix solve_from_right(const Matrix& right, const Matrix& symmetric) {
   return matrix_of(solved);
 }
 
-std::vector<double> solve_part(const Matrix& symmetric, std::span<const std::size_t> support,
-                               std::span<const double> right) {
-  if (support.empty()) return {};
-  const Matrix part = permuted(symmetric, support);
-  Eigen::VectorXd wanted(static_cast<Eigen::Index>(support.size()));
-  for (std::size_t k = 0; k < support.size(); ++k) wanted[static_cast<Eigen::Index>(k)] = right[support[k]];
-  const Eigen::VectorXd solved = cholesky(part).solve(wanted);
-  return {solved.begin(), solved.end()};
+void solve_part(const Matrix& symmetric, std::span<const std::size_t> support, const Matrix& right,
+                std::span<const std::size_t> rows, Matrix& solved) {
+  if (support.empty()) return;
+  Dense wanted(static_cast<Eigen::Index>(support.size()), static_cast<Eigen::Index>(rows.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t k = 0; k < support.size(); ++k) {
+      wanted(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(i)) = right.at(rows[i], support[k]);
+    }
+  }
+  const Dense found = cholesky(permuted(symmetric, support)).solve(wanted);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t k = 0; k < support.size(); ++k) {
+      solved.at(rows[i], support[k]) = found(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(i));
+    }
+  }
 }
 
 }  // namespace press

@@ -22,8 +22,8 @@ Matrix inverse_factor(const Matrix& symmetric);
 /// X with X·H = right, H symmetric positive (made so as in inverse()).
 Matrix solve_from_right(const Matrix& right, const Matrix& symmetric);
 
-/// The w with H_SS·w = right_S, S = `support`.
-std::vector<double> solve_part(const Matrix& symmetric, std::span<const std::size_t> support,
-                               std::span<const double> right);
+/// Puts the w with H_SS·w = right_S, S = `support`, into those places of `solved`, for each of `rows`.
+void solve_part(const Matrix& symmetric, std::span<const std::size_t> support, const Matrix& right,
+                std::span<const std::size_t> rows, Matrix& solved);
 
 }  // namespace press

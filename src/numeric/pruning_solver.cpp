@@ -4,8 +4,10 @@
 #include <cassert>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <thread>
+#include <utility>
 
 #include "numeric/linear_algebra.h"
 #include "press/numeric/layer_solver.h"
@@ -15,6 +17,8 @@ namespace {
 
 /// Widest row for methods of d³ operations a row.
 constexpr std::size_t kWidestExactRow = 1152;
+/// Wider rows are solved exactly where so many share a factorization.
+constexpr std::size_t kRowsOfOneSupport = 64;
 constexpr int kDescentSweeps = 24;
 
 /// `body(row)` for all rows, each one on one thread.
@@ -152,18 +156,27 @@ Matrix masked_least_squares(const Matrix& weights, const ColumnMoments& moments,
   Matrix right = product(weights, moments.cross);
   for (std::size_t i = 0; i < right.values.size(); ++i) right.values[i] += added * weights.values[i];
   Matrix solved(weights.rows, weights.columns);
-  for_each_row(weights.rows, threads, [&](std::size_t i) {
+  // Rows of one support take one factorization: all of them where whole channels went.
+  std::map<std::vector<std::size_t>, std::vector<std::size_t>> supports;
+  for (std::size_t i = 0; i < weights.rows; ++i) {
     std::vector<std::size_t> support;
     for (std::size_t j = 0; j < weights.columns; ++j) {
       if (zeros[i * weights.columns + j] == 0) support.push_back(j);
     }
-    if (weights.columns <= kWidestExactRow) {
-      const std::vector<double> part = solve_part(regular, support, right.row(i));
-      for (std::size_t k = 0; k < support.size(); ++k) solved.at(i, support[k]) = part[k];
+    supports[std::move(support)].push_back(i);
+  }
+  const std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> parts(supports.begin(),
+                                                                                         supports.end());
+  for_each_row(parts.size(), threads, [&](std::size_t part) {
+    const auto& [support, rows] = parts[part];
+    if (weights.columns <= kWidestExactRow || rows.size() >= kRowsOfOneSupport) {
+      solve_part(regular, support, right, rows, solved);
       return;
     }
-    for (const std::size_t j : support) solved.at(i, j) = weights.at(i, j);
-    descend(solved.row(i), right.row(i), regular, support);
+    for (const std::size_t i : rows) {
+      for (const std::size_t j : support) solved.at(i, j) = weights.at(i, j);
+      descend(solved.row(i), right.row(i), regular, support);
+    }
   });
   return solved;
 }

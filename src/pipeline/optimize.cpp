@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -13,8 +14,10 @@
 #include "pipeline/node_story.h"
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
+#include "press/passes/channels.h"
 #include "press/passes/quantize.h"
 #include "press/pipeline/calibration_store.h"
+#include "press/pipeline/channel_pruning.h"
 #include "press/pipeline/recovery.h"
 #include "press/pipeline/samples.h"
 #include "press/support/mapped_file.h"
@@ -90,8 +93,8 @@ class Run {
     const bool dynamic = wants(Precision::kDynamic, kDynamicPass);
     // Before pruning, so that the original network keeps the same nodes.
     if (small_weights || integers || dynamic) PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
-    if (prunes_channels()) PRESS_TRY(run_groups({{.passes = {kChannelsPass}}}));
     PRESS_TRY(prepare_recovery());
+    if (prunes_channels()) PRESS_TRY(prune_channels());
     if (prunes_weights()) PRESS_TRY(prune());
     if (recipe_.cluster) PRESS_TRY(run_groups({family_group("cluster")}));
     if (integers) {
@@ -278,14 +281,14 @@ class Run {
   Recover effort() const {
     const bool integers = recipe_.precision == Precision::kInt8 || recipe_.precision == Precision::kDynamic;
     const bool eight_bits = integers && context_.quantize.weight_bits == 8;
-    return recipe_.recover.value_or(eight_bits && !prunes_weights() ? Recover::kNone : Recover::kFast);
+    return recipe_.recover.value_or(eight_bits && !recipe_.prune ? Recover::kNone : Recover::kFast);
   }
 
   /// Keeps the network as it is, and the samples to compare with it on, where something is to be recovered.
   Status prepare_recovery() {
-    const bool second_order = prunes_weights() && context_.prune.method == PruneMethod::kSecondOrder;
+    const bool second_order = recipe_.prune && context_.prune.method == PruneMethod::kSecondOrder;
     const bool quantizes = recipe_.precision != Precision::kAsIs && recipe_.precision != Precision::kFp16;
-    const bool lossy = prunes_weights() || quantizes;
+    const bool lossy = recipe_.prune || quantizes;
     if (!second_order && (!lossy || effort() == Recover::kNone)) return {};
     if (recipe_.calibration.path.empty()) {
       report_.warnings.emplace_back(
@@ -295,6 +298,44 @@ class Run {
     PRESS_ASSIGN(samples_, recovery_samples());
     if (effort() != Recover::kNone) original_ = clone(model_);
     return {};
+  }
+
+  /// Chooses channels, sets them to zero, lets the others take over, and takes them out.
+  Status prune_channels() {
+    if (samples_.empty()) return run_groups({{.passes = {kChannelsPass}}});
+    PassReport report = begin_report("choose_channels", "prune");
+    const Clock::time_point start = Clock::now();
+    PRESS_ASSIGN(const std::vector<PrunableChannels> groups, prunable_channels(model_, context_.prune));
+    std::vector<ChannelTrace> traces;
+    if (context_.prune.method == PruneMethod::kSecondOrder) {
+      PRESS_ASSIGN(traces, trace_channels(model_, groups, samples_, recover_options()));
+    } else {
+      std::ranges::transform(groups, std::back_inserter(traces), magnitude_trace);
+    }
+    PRESS_ASSIGN(const ChannelPlan plan, plan_channels(model_, context_.prune, traces));
+    for (const std::vector<std::size_t>& group : plan) report.rewrites += group.empty() ? 0 : 1;
+    finish_report(std::move(report), start);
+    if (recovers()) {
+      PRESS_TRY(mask_channels(model_, context_.prune, plan));
+      PRESS_TRY(refit());
+    }
+    context_.channels = &plan;
+    PRESS_TRY(run_groups({{.passes = {kChannelsPass}}}));
+    context_.channels = nullptr;
+    // What follows is compared with the network of the same layers.
+    if (recovers()) original_ = clone(model_);
+    return {};
+  }
+
+  /// The weights that are left take over from those that became zero.
+  Status refit() {
+    PruneOptions all = context_.prune;
+    all.nodes = prunes_channels() ? NodeSelection() : all.nodes;
+    PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, all));
+    const Clock::time_point start = Clock::now();
+    PRESS_ASSIGN(const Recovery recovery,
+                 recover_pruned(model_, *original_, layers, samples_, recover_options()));
+    return report_recovery(recovery, start);
   }
 
   Status prune() {
@@ -310,12 +351,7 @@ class Run {
       report.notes.push_back(fmt::format("{} weights are zero", zeros));
       finish_report(std::move(report), start);
     }
-    if (!recovers()) return {};
-    PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, context_.prune));
-    const Clock::time_point start = Clock::now();
-    PRESS_ASSIGN(const Recovery recovery,
-                 recover_pruned(model_, *original_, layers, samples_, recover_options()));
-    return report_recovery(recovery, start);
+    return recovers() ? refit() : Status();
   }
 
   Result<WeightGrids> recovered_grids() {
@@ -401,7 +437,9 @@ class Run {
                         pass.declined.empty() ? "" : "; it says why with -v or --json"));
       }
     }
-    if (recipe_.prune && after.zero_weights > before.zero_weights && recipe_.precision == Precision::kAsIs) {
+    const bool packed = recipe_.store_options.form != StoreForm::kDense;
+    if (prunes_weights() && after.zero_weights > before.zero_weights && !packed &&
+        recipe_.precision == Precision::kAsIs) {
       report_.warnings.push_back(
           "zeros do not make this file smaller by themselves: it shrinks when it is packed (gzip, zstd), and "
           "runs faster "
@@ -444,8 +482,14 @@ Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const Optimi
         "int8 needs representative samples to measure the ranges of activations: give --calibration PATH (a "
         "folder of 100 to 500 images will do), or choose fp16");
   }
-  if (recipe.prune && recipe.prune_options.structure == PruneStructure::kWeights &&
-      recipe.prune_options.method == PruneMethod::kSecondOrder && recipe.calibration.path.empty()) {
+  if (recipe.prune && recipe.prune_options.macs &&
+      recipe.prune_options.structure != PruneStructure::kChannels) {
+    return Error(ErrorCode::kUsage,
+                 "a budget of multiply-accumulates (--macs) is kept by taking out channels: give --structure "
+                 "channels, or --sparsity for single weights");
+  }
+  if (recipe.prune && recipe.prune_options.method == PruneMethod::kSecondOrder &&
+      recipe.calibration.path.empty()) {
     return Error(
         ErrorCode::kUsage,
         "second-order pruning needs representative samples to measure what each weight is worth: give "

@@ -44,6 +44,8 @@ struct PruneOptions {
   double sparsity = 0.5;  // share of the weights that become zero, or of the channels that go; 0 to 1
   PruneStructure structure = PruneStructure::kWeights;
   std::int64_t round_to = 1;  // kChannels: a layer keeps a multiple of this many channels
+  /// kChannels: share of the network's multiply-accumulates that stays, in place of `sparsity`.
+  std::optional<double> macs;
   PruneScope scope = PruneScope::kGlobal;
   bool biases = false;
   NodeSelection nodes;
@@ -112,6 +114,8 @@ struct PassContext {
   const CalibrationTable* calibration = nullptr;
   /// Integers that weights were rounded to already; others are rounded to the nearest.
   const WeightGrids* grids = nullptr;
+  /// Channels that prune_channels takes out, by group (press/passes/channels.h); null: the weakest ones.
+  const std::vector<std::vector<std::size_t>>* channels = nullptr;
 };
 
 }  // namespace press

@@ -8,7 +8,8 @@
 //
 // Scope local takes the share from each group of coupled channels; global takes it from the whole network, in
 // the order of importance over the mean importance of the group. Of equals the first goes. A group keeps at
-// least one channel, and a multiple of `round_to` where it had that many.
+// least one channel, and a multiple of `round_to` where it had that many. Where channels were chosen before
+// (context.channels), those go.
 //
 // Conditions: see channel_graph.h; channels stay where an operator is not known to treat them one by one, or
 // that make an output of the network. Removing is the same as setting everything that belongs to the channels
@@ -17,94 +18,20 @@
 // Why it pays: the tensors are smaller, so that every runtime is faster, without sparse kernels.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-#include <map>
-#include <numeric>
-
 #include "passes/declarations.h"
-#include "passes/floats.h"
 #include "passes/prune/channel_graph.h"
 #include "passes/selection.h"
+#include "press/passes/channels.h"
 
 namespace press::passes {
 namespace {
 
-using Place = std::pair<std::size_t, std::size_t>;  // group and set
-
-/// Sums of squares along an axis of a constant.
-std::vector<double> squares_along(const Tensor& tensor, std::size_t axis) {
-  std::int64_t inner = 1;
-  for (std::size_t i = axis + 1; i < tensor.rank(); ++i) inner *= tensor.dims()[i];
-  std::vector<double> sums(static_cast<std::size_t>(tensor.dims()[axis]));
-  for_each_float(tensor, [&](std::int64_t index, double value) {
-    sums[static_cast<std::size_t>(index / inner) % sums.size()] += value * value;
-  });
-  return sums;
-}
-
-/// Of each set of each group.
-std::vector<std::vector<double>> importances(const ChannelGraph& channels) {
-  std::map<std::pair<const Value*, std::size_t>, std::vector<double>> squares;
-  std::vector<std::vector<double>> all;
-  for (const ChannelGroup& group : channels.groups()) {
-    std::vector<double>& norms = all.emplace_back();
-    for (const ChannelSet& set : group.sets) {
-      double sum = 0;
-      for (const ChannelSlice& slice : set.weights) {
-        const auto [known, is_new] = squares.try_emplace({slice.constant, slice.axis});
-        if (is_new) known->second = squares_along(*slice.constant->constant(), slice.axis);
-        sum += known->second[static_cast<std::size_t>(slice.index)];
-      }
-      norms.push_back(std::sqrt(sum));
-    }
-  }
-  return all;
-}
-
-/// How many of a group's channels may go when `wanted` are asked for.
-std::size_t allowed(std::size_t count, std::size_t wanted, std::size_t round_to) {
-  const std::size_t least = std::min(count, std::max<std::size_t>(round_to, 1));
-  std::size_t kept = std::max(count - std::min(wanted, count), least);
-  if (round_to > 1) kept = std::min(count, (kept + round_to - 1) / round_to * round_to);
-  return count - kept;
-}
-
-std::vector<std::size_t> ascending(const std::vector<double>& values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return values[i]; });
-  return order;
-}
-
-/// How many channels each group is to lose.
-std::vector<std::size_t> budget(const std::vector<std::vector<double>>& norms, const PruneOptions& options) {
-  std::vector<std::size_t> wanted(norms.size());
-  if (options.scope == PruneScope::kLocal) {
-    for (std::size_t g = 0; g < norms.size(); ++g) {
-      wanted[g] =
-          static_cast<std::size_t>(std::llround(options.sparsity * static_cast<double>(norms[g].size())));
-    }
-    return wanted;
-  }
-  std::vector<double> relative;
-  std::vector<std::size_t> groups;
-  for (std::size_t g = 0; g < norms.size(); ++g) {
-    const double mean =
-        std::accumulate(norms[g].begin(), norms[g].end(), 0.0) / static_cast<double>(norms[g].size());
-    for (const double norm : norms[g]) {
-      relative.push_back(mean > 0 ? norm / mean : 0);
-      groups.push_back(g);
-    }
-  }
-  auto rest = static_cast<std::size_t>(std::llround(options.sparsity * static_cast<double>(relative.size())));
-  for (const std::size_t i : ascending(relative)) {
-    if (rest == 0) break;
-    if (wanted[groups[i]] + 1 >= norms[groups[i]].size()) continue;
-    ++wanted[groups[i]];
-    --rest;
-  }
-  return wanted;
+Result<ChannelPlan> weakest(const Model& model, const PruneOptions& options) {
+  PRESS_ASSIGN(const std::vector<PrunableChannels> groups, prunable_channels(model, options));
+  std::vector<ChannelTrace> traces;
+  traces.reserve(groups.size());
+  for (const PrunableChannels& group : groups) traces.push_back(magnitude_trace(group));
+  return plan_channels(model, options, traces);
 }
 
 }  // namespace
@@ -116,6 +43,12 @@ Result<PassOutcome> prune_channels(Model& model, const PassContext& context) {
                  fmt::format("a share of {} of the channels was asked for; it goes from 0 to below 1",
                              options.sparsity));
   }
+  ChannelPlan plan;
+  if (context.channels != nullptr) {
+    plan = *context.channels;
+  } else {
+    PRESS_ASSIGN(plan, weakest(model, options));
+  }
   PRESS_ASSIGN(const NodeMatcher matcher, NodeMatcher::compile(options.nodes));
   PRESS_ASSIGN(ChannelGraph channels,
                ChannelGraph::build(*model.graph, [&](const Node& node) { return matcher.matches(node); }));
@@ -123,19 +56,16 @@ Result<PassOutcome> prune_channels(Model& model, const PassContext& context) {
   for (const auto& [node, reason] : channels.pinned()) {
     outcome.declined.push_back({std::string(selection_name(*node)), reason});
   }
-  const std::vector<std::vector<double>> norms = importances(channels);
-  const std::vector<std::size_t> wanted = budget(norms, options);
-  std::vector<Place> removed;
-  for (std::size_t g = 0; g < norms.size(); ++g) {
-    const std::vector<std::size_t> order = ascending(norms[g]);
-    const std::size_t count = allowed(order.size(), wanted[g], static_cast<std::size_t>(options.round_to));
-    for (std::size_t i = 0; i < count; ++i) removed.emplace_back(g, order[i]);
-    if (count == 0) continue;
+  std::vector<std::pair<std::size_t, std::size_t>> removed;
+  for (std::size_t g = 0; g < plan.size(); ++g) {
+    for (const std::size_t set : plan[g]) removed.emplace_back(g, set);
+    if (plan[g].empty()) continue;
     ++outcome.rewrites;
+    const std::size_t count = channels.groups()[g].sets.size();
     outcome.notes.push_back(fmt::format("{}: {} channels instead of {}", channels.groups()[g].label,
-                                        order.size() - count, order.size()));
+                                        count - plan[g].size(), count));
   }
-  if (norms.empty()) outcome.notes.emplace_back("no channels can be taken out");
+  if (plan.empty()) outcome.notes.emplace_back("no channels can be taken out");
   channels.remove(removed);
   return outcome;
 }
