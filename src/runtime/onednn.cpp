@@ -423,6 +423,10 @@ Result<Convolution> Convolution::create_integer(const ConvolutionSpec& spec,
   });
 }
 
+Status Convolution::pack(KernelContext& context, const WeightsSource& weights, PackedWeights& kept) {
+  return guarded("pack these weights", [&] { return impl_->pack(context, weights, &kept); });
+}
+
 Status Convolution::run(KernelContext& context, const ConvolutionData& data, const WeightsSource& weights,
                         PackedWeights* kept) {
   return guarded("run this convolution", [&]() -> Status {

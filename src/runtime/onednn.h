@@ -114,6 +114,8 @@ class Convolution {
   Convolution& operator=(Convolution&&) noexcept;
   ~Convolution();
 
+  /// Packs weights that are the same in every run, so that run() does not ask for them any more.
+  Status pack(KernelContext& context, const WeightsSource& weights, PackedWeights& kept);
   /// target = activation(source (*) weights + bias + residual). `kept`: where weights that are the same in
   /// every run stay packed, or null.
   Status run(KernelContext& context, const ConvolutionData& data, const WeightsSource& weights,
@@ -149,7 +151,7 @@ class MatrixProduct {
   MatrixProduct& operator=(MatrixProduct&&) noexcept;
   ~MatrixProduct();
 
-  /// Packs weights that are the same in every run, so that run() does not ask for them any more.
+  /// As of a convolution.
   Status pack(KernelContext& context, const WeightsSource& b, PackedWeights& kept);
   Status run(KernelContext& context, const void* a, const WeightsSource& b, PackedWeights* kept,
              const void* bias, void* c);

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <mutex>
+
+#include "press/support/result.h"
 
 namespace press {
 
@@ -35,5 +38,26 @@ class ThreadScope {
  private:
   int before_;
 };
+
+/// Calls `body(worker, part)`, which returns a Status, for all parts: each worker does a range of them, one
+/// after the other, on a thread of its own on which libraries find one thread. Errors: one of those of
+/// `body`.
+template <typename Body>
+Status run_parts(std::int64_t workers, std::int64_t parts, const Body& body) {
+  std::mutex mutex;
+  Status result;
+  parallel_for(static_cast<int>(workers), workers, 1, [&](std::int64_t begin, std::int64_t end) {
+    const ThreadScope scope(1);
+    for (std::int64_t worker = begin; worker < end; ++worker) {
+      for (std::int64_t part = parts * worker / workers; part < parts * (worker + 1) / workers; ++part) {
+        Status done = body(worker, part);
+        if (done.ok()) continue;
+        const std::lock_guard lock(mutex);
+        result = std::move(done);
+      }
+    }
+  });
+  return result;
+}
 
 }  // namespace press

@@ -173,6 +173,32 @@ TEST(IntegerSteps, ResidualsAreAddedInPlaceWithTheRoundingBetween) {
   }
 }
 
+TEST(IntegerSteps, ResidualsOfLargeConvolutionsAreAddedPartByPart) {
+  const std::string body = fmt::format(R"(g (uint8[N,16,H,W] x, uint8[N,64,H,W] r) => (uint8[N,64,H,W] y)
+    <float s = {{0.02}}, uint8 z = {{128}}, int8[64,16,1,1] w = {{{}}}, float ws = {{0.01}}, int8 wz = {{0}}> {{
+    d = DequantizeLinear(x, s, z)
+    e = DequantizeLinear(r, s, z)
+    f = Relu(e)
+    q = QuantizeLinear(f, s, z)
+    g = DequantizeLinear(q, s, z)
+    wd = DequantizeLinear(w, ws, wz)
+    c = Conv(d, wd)
+    cq = QuantizeLinear(c, s, z)
+    cd = DequantizeLinear(cq, s, z)
+    a = Add(cd, g)
+    y = QuantizeLinear(a, s, z)
+  }})",
+                                       integers(std::size_t{64} * 16, -40, 40, 5));
+  const auto bytes = [](const Dims& dims, unsigned seed) {
+    Tensor tensor = Tensor::allocate(DataType::kUint8, dims).value();
+    std::mt19937 random(seed);
+    for (std::uint8_t& value : tensor.mutable_data<std::uint8_t>())
+      value = static_cast<std::uint8_t>(random());
+    return tensor;
+  };
+  expect_within_one_step(body, {bytes({6, 16, 60, 64}, 1), bytes({6, 64, 60, 64}, 2)}, 2);
+}
+
 TEST(IntegerSteps, MatrixProducts) {
   for (const Byte& in : kBytes) {
     for (const char* product : {"Gemm<transB = 1>(d, wd, bd)", "Gemm(d, vd, bd)", "MatMul(d, vd)"}) {

@@ -7,6 +7,7 @@
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/residual_convolution.h"
 #include "runtime/kernels/tail.h"
 #include "runtime/kernels/winograd.h"
 #include "runtime/layout.h"
@@ -70,6 +71,19 @@ class ConvolutionKernel final : public Float32Kernel {
         PRESS_ASSIGN(Winograd * winograd, winograds_.find(whole, Winograd::create));
         PRESS_ASSIGN(data.target, start_target(context, dims));
         return winograd->run(context, data, packing, *kept);
+      }
+      if (kept != nullptr && tail_in_library_ && residual != nullptr &&
+          ResidualConvolution::pays(whole, sizeof(float), context.threads())) {
+        const Result<ResidualConvolution*> convolution =
+            residuals_.find(whole, [&](const onednn::ConvolutionSpec& wanted) {
+              return ResidualConvolution::create(wanted, sizeof(float), context.threads(),
+                                                 onednn::Convolution::create);
+            });
+        if (convolution.ok()) {
+          PRESS_ASSIGN(data.target, start_target(context, dims));
+          return (*convolution)->run(context, data, packing, *kept);
+        }
+        tail_in_library_ = false;
       }
       if (tail_in_library_ && tail_.any()) {
         Result<onednn::Convolution*> convolution = primitives_.find(whole, onednn::Convolution::create);
@@ -195,6 +209,7 @@ class ConvolutionKernel final : public Float32Kernel {
   std::vector<float> folded_scale_;  // by output channel
   Tensor folded_bias_;
   ShapeCache<onednn::ConvolutionSpec, onednn::Convolution> primitives_;
+  ShapeCache<onednn::ConvolutionSpec, ResidualConvolution> residuals_;
   ShapeCache<onednn::ConvolutionSpec, Winograd> winograds_;
   onednn::PackedWeights packed_;
 };

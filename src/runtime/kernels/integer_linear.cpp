@@ -8,6 +8,7 @@
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/integer_binary.h"
 #include "runtime/kernels/integer_kernels.h"
+#include "runtime/kernels/residual_convolution.h"
 #include "runtime/layout.h"
 #include "runtime/shape_cache.h"
 
@@ -102,6 +103,7 @@ class IntegerLinearKernel : public Kernel {
   onednn::WeightsSource weights_source() const {
     return [this] { return Result<Tensor>(linear_.weights); };
   }
+  bool adds_residual() const { return addition_.has_value(); }
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
 
   /// The output: of its own, or the residual, to which the result is added in place.
@@ -187,17 +189,25 @@ class IntegerConvolutionKernel final : public IntegerLinearKernel {
     const bool last = layout_ == onednn::Layout::kChannelsLast;
     PRESS_ASSIGN(Tensor * target, make_target(context, last ? to_channels_last(spec.target) : spec.target));
     if (target->size() == 0) return {};
-    PRESS_ASSIGN(onednn::Convolution * convolution,
-                 primitives_.find(spec, [this](const onednn::ConvolutionSpec& wanted) {
-                   return onednn::Convolution::create_integer(wanted, arithmetic());
-                 }));
-    return convolution->run(context, {input, bias(), target->mutable_bytes().data()}, weights_source(),
-                            &packed_);
+    const onednn::ConvolutionData data{input, bias(), target->mutable_bytes().data()};
+    const auto make = [this](const onednn::ConvolutionSpec& wanted) {
+      return onednn::Convolution::create_integer(wanted, arithmetic());
+    };
+    if (adds_residual() && ResidualConvolution::pays(spec, 1, context.threads())) {
+      PRESS_ASSIGN(ResidualConvolution * convolution,
+                   residuals_.find(spec, [&](const onednn::ConvolutionSpec& wanted) {
+                     return ResidualConvolution::create(wanted, 1, context.threads(), make);
+                   }));
+      return convolution->run(context, data, weights_source(), packed_);
+    }
+    PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(spec, make));
+    return convolution->run(context, data, weights_source(), &packed_);
   }
 
  private:
   onednn::Layout layout_ = onednn::Layout::kPlain;
   ShapeCache<onednn::ConvolutionSpec, onednn::Convolution> primitives_;
+  ShapeCache<onednn::ConvolutionSpec, ResidualConvolution> residuals_;
 };
 
 class IntegerProductKernel final : public IntegerLinearKernel {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <mutex>
-#include <optional>
 
 #include "press/support/mapped_file.h"
 #include "runtime/parallel.h"
@@ -185,6 +183,7 @@ Status Winograd::prepare(KernelContext& context, const onednn::WeightsSource& we
   product.m = chunk_;
   product.n = spec_.target[1];
   product.k = spec_.source[1];
+  const ThreadScope scope(1);
   while (products_.size() < workers) {
     PRESS_ASSIGN(onednn::MatrixProduct made, onednn::MatrixProduct::create(product));
     PRESS_TRY(made.pack(context, make, kept));
@@ -203,23 +202,10 @@ Status Winograd::run(KernelContext& context, const onednn::ConvolutionData& data
   float* scratch = memory.mutable_data<float>().data();
   onednn::ConvolutionData biased = data;
   if (data.bias == nullptr) biased.bias = no_bias_.data();
-  std::mutex mutex;
-  std::optional<Error> error;
-  parallel_for(static_cast<int>(workers), workers, 1, [&](std::int64_t begin, std::int64_t end) {
-    const ThreadScope scope(1);
-    for (std::int64_t worker = begin; worker < end; ++worker) {
-      const auto which = static_cast<std::size_t>(worker);
-      for (std::int64_t chunk = chunks * worker / workers; chunk < chunks * (worker + 1) / workers; ++chunk) {
-        const Status done =
-            run_chunk(context, biased, chunk, scratch + worker * size, products_[which], kept);
-        if (done.ok()) continue;
-        const std::lock_guard lock(mutex);
-        error = done.error();
-      }
-    }
+  return run_parts(workers, chunks, [&](std::int64_t worker, std::int64_t chunk) {
+    return run_chunk(context, biased, chunk, scratch + worker * size,
+                     products_[static_cast<std::size_t>(worker)], kept);
   });
-  if (error) return *error;
-  return {};
 }
 
 Status Winograd::run_chunk(KernelContext& context, const onednn::ConvolutionData& data, std::int64_t chunk,
