@@ -263,7 +263,8 @@ class IntegerSteps {
       note_dequantization(step, *params);
     } else if (rewrite_quantization(step) || rewrite_linear(index) || rewrite_binary(index) ||
                rewrite_add_vector(index) || rewrite_average(index) || rewrite_functions(index) ||
-               rewrite_passing(step) || rewrite_concat(index) || rewrite_qlinear(step)) {
+               rewrite_passing(step) || rewrite_concat(index) || rewrite_qlinear(step) ||
+               rewrite_sums(step)) {
       return;
     }
     push(std::move(step));
@@ -657,6 +658,33 @@ class IntegerSteps {
     replace(std::move(step), nullptr, inputs,
             kernels::make_integer_binary({product, *a, *b, *target, limits.lo, limits.hi}));
     return true;
+  }
+
+  /// MatMulInteger and ConvInteger.
+  bool rewrite_sums(Step& step) {
+    const bool conv = step.node->is("ConvInteger");
+    if ((!conv && !step.node->is("MatMulInteger")) || !varies(step, 0) || varies(step, 3)) return false;
+    const Tensor* values = constant_at(step, 1);
+    const std::size_t axis = conv ? 0 : 1;
+    const bool fits = values != nullptr && is_byte(values->type()) && values->rank() == (conv ? 4 : 2) &&
+                      values->size() > 0 && has_one_element(step, 2);
+    std::optional<Tensor> weights = fits ? centred(*values, constant_at(step, 3), axis) : std::nullopt;
+    if (!weights) return false;
+    std::vector<Place> inputs = {step.inputs[0]};
+    if (step.inputs.size() > 2) inputs.push_back(step.inputs[2]);
+    replace(std::move(step), nullptr, std::move(inputs),
+            conv ? kernels::make_integer_convolution_sums(std::move(*weights))
+                 : kernels::make_integer_product_sums(std::move(*weights)));
+    return true;
+  }
+
+  /// True where the input is left out, or known to be one element.
+  bool has_one_element(const Step& step, std::size_t input) const {
+    if (!varies(step, input))
+      return constant_at(step, input) == nullptr || constant_at(step, input)->size() == 1;
+    const Shape* shape = shape_of(step.node->input(input));
+    return shape != nullptr &&
+           std::ranges::all_of(*shape, [](const Dim& dim) { return dim.known() && dim.value() == 1; });
   }
 
   // -- the end

@@ -16,6 +16,7 @@ class GraphPlan;
 ///   DequantizeLinear -> functions of one element … -> QuantizeLinear         by a table of 256 bytes
 ///   DequantizeLinear -> Reshape, Transpose, MaxPool, … (values pass unchanged)   on the integers
 ///   QLinearConv, QLinearMatMul, QLinearAdd, QLinearMul
+///   MatMulInteger, ConvInteger (constant weights)
 ///
 /// Scales and zero points must be constants and, but for weights, of the whole tensor.
 void use_integers(GraphPlan& plan);

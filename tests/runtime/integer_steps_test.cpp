@@ -326,6 +326,67 @@ TEST(IntegerSteps, QLinearOperators) {
   }
 }
 
+/// int32 results are the same as node by node, bit for bit.
+void expect_equal_sums(const std::string& body, const std::vector<Tensor>& inputs, int integer_steps) {
+  const Model model = parsed(kHeader + body);
+  const std::vector<Tensor> plain = run_graph(*model.graph, inputs, {.reference = true});
+  for (const int threads : {1, 2}) {
+    Result<Session> session = Session::create(*model.graph, {.threads = threads, .profile = true});
+    ASSERT_TRUE(session.ok()) << session.error().message();
+    for (int turn = 0; turn < 2; ++turn) {
+      Result<std::vector<Tensor>> fast = session->run(inputs);
+      ASSERT_TRUE(fast.ok()) << fast.error().message() << body;
+      EXPECT_EQ(*fast, plain) << body;
+    }
+    EXPECT_EQ(std::ranges::count_if(session->profile(),
+                                    [](const StepTime& step) { return step.operators.ends_with(" int8"); }),
+              integer_steps);
+  }
+}
+
+TEST(IntegerSteps, SumsOfMatrixProductsAreExact) {
+  for (const char* weights : {"int8", "uint8"}) {
+    const bool centred = weights[0] == 'i';
+    expect_equal_sums(
+        fmt::format(R"(g (float[N,3,20] x) => (int32[N,3,12] y, int32[N,3,12] u)
+    <{t}[20,12] w = {{{w}}}, {t}[12] z = {{{z}}}, {t} one = {{{one}}}> {{
+    q, s, zero = DynamicQuantizeLinear(x)
+    y = MatMulInteger(q, w, zero, z)
+    u = MatMulInteger(q, w, zero, one)
+  }})",
+                    fmt::arg("t", weights),
+                    fmt::arg("w", centred ? integers(240, -60, 60, 4) : integers(240, 80, 180, 4)),
+                    fmt::arg("z", centred ? integers(12, -3, 3, 5) : integers(12, 120, 130, 5)),
+                    fmt::arg("one", centred ? 0 : 128)),
+        {noise({2, 3, 20}, 9)}, 2);
+  }
+  // Weights that do not fit int8 around their zero point; a zero point for each row of the source.
+  expect_equal_sums(R"(g (uint8[2,2] x, uint8[2] rows) => (int32[2,2] y, int32[2,2] u)
+    <uint8[2,2] w = {0, 255, 3, 9}, uint8 z = {7}, int8[2,2] v = {1, -2, 3, -4}> {
+    y = MatMulInteger(x, w, z, z)
+    u = MatMulInteger(x, v, rows)
+  })",
+                    {Tensor::of<std::uint8_t>({2, 2}, std::vector<std::uint8_t>{0, 255, 13, 77}),
+                     Tensor::of<std::uint8_t>({2}, std::vector<std::uint8_t>{9, 201})},
+                    0);
+}
+
+TEST(IntegerSteps, SumsOfConvolutionsAreExact) {
+  for (const char* attributes : {"pads = [1, 1, 1, 1]", "strides = [2, 1], pads = [0, 2, 1, 0]", "group = 2",
+                                 "dilations = [1, 2], auto_pad = \"SAME_UPPER\""}) {
+    const bool grouped = std::string_view(attributes).starts_with("group");
+    expect_equal_sums(
+        fmt::format(R"(g (float[N,6,9,8] x) => (int32[N,4,H,W] y)
+    <uint8[4,{c},3,3] w = {{{w}}}, uint8 z = {{128}}> {{
+    q, s, zero = DynamicQuantizeLinear(x)
+    y = ConvInteger<{attributes}>(q, w, zero, z)
+  }})",
+                    fmt::arg("c", grouped ? 3 : 6), fmt::arg("w", integers(grouped ? 108 : 216, 1, 255, 6)),
+                    fmt::arg("attributes", attributes)),
+        {noise({2, 6, 9, 8}, 10)}, 1);
+  }
+}
+
 TEST(IntegerSteps, WithoutAZeroPointTheTypeIsThatOfTheIntegers) {
   for (const char* type : {"int8", "uint8", "int32"}) {
     const Model model = parsed(std::string(kHeader) + "g (" + type + R"([N,4] q) => (uint8[N,3] y)

@@ -28,6 +28,12 @@ std::unique_ptr<Kernel> make_integer_convolution(IntegerLinear linear);
 /// A (any rank, k last) times B (k x n, or n x k where `transpose_b`).
 std::unique_ptr<Kernel> make_integer_product(IntegerLinear linear, bool transpose_b);
 
+/// The int32 sums of MatMulInteger and ConvInteger (of two spatial dims, with channels last) for constant
+/// weights: int8 with zero point 0. Input 0 is the source, input 1 its zero point (of one element, or left
+/// out).
+std::unique_ptr<Kernel> make_integer_product_sums(Tensor weights);
+std::unique_ptr<Kernel> make_integer_convolution_sums(Tensor weights);
+
 /// a + b or a · b of two quantized tensors that broadcast; inputs 0 and 1.
 struct IntegerBinary {
   bool product = false;
