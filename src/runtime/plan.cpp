@@ -456,7 +456,8 @@ Result<std::vector<Tensor>> GraphPlan::run(ExecutionState& state, std::span<cons
     values[static_cast<std::size_t>(capture_places_[i])] = captured[i];
   }
   for (Step& step : steps_) {
-    PRESS_TRY(run_step(state, step, values).with_context(step_name(*step.node)));
+    Status done = run_step(state, step, values);
+    if (!done.ok()) PRESS_TRY(std::move(done).with_context(step_name(*step.node)));
   }
   std::vector<Tensor> outputs;
   outputs.reserve(outputs_.size());

@@ -40,76 +40,89 @@ class ConvolutionKernel final : public Float32Kernel {
   Status run_float32(KernelContext& context) override {
     PRESS_ASSIGN(const Tensor* source, required(context, 0, DataType::kFloat));
     PRESS_ASSIGN(const Tensor* weights, required(context, 1, DataType::kFloat));
-    PRESS_ASSIGN(onednn::ConvolutionSpec spec,
-                 describe_convolution(context.node(), transposed_, layout_, source->dims(), weights->dims()));
-    const Tensor* bias = nullptr;
-    if (context.node().input_count() > 2 &&
-        context.input(2) != nullptr) {  // behind the node's own: the residual
-      PRESS_ASSIGN(bias, per_channel(context, 2, spec.target[1]));
+    // Behind the node's own inputs: the residual.
+    const Tensor* bias = context.node().input_count() > 2 ? context.input(2) : nullptr;
+    const bool biased = bias != nullptr || !normalizations_.empty();
+    if (!described_ || source->dims() != seen_source_ || weights->dims() != seen_weights_ ||
+        biased != plain_.bias) {
+      PRESS_TRY(describe(context, *source, *weights, biased));
+    }
+    if (bias != nullptr) {
+      PRESS_ASSIGN(bias, per_channel(context, 2, plain_.target[1]));
     }
     if (!normalizations_.empty()) {
-      PRESS_TRY(fold_normalizations(spec, bias));
+      PRESS_TRY(fold_normalizations(bias));
       bias = &folded_bias_;
     }
-    spec.bias = bias != nullptr;
-    const Dims dims = layout_ == onednn::Layout::kChannelsLast ? to_channels_last(spec.target) : spec.target;
     const Tensor* residual = nullptr;
     if (tail_.residual) {
       PRESS_ASSIGN(residual, required(context, context.input_count() - 1, DataType::kFloat));
     }
     onednn::ConvolutionData data{source->data<float>().data(),
                                  bias != nullptr ? bias->data<float>().data() : nullptr, nullptr};
-    const std::int64_t groups = spec.groups;
-    const onednn::WeightsSource packing = [&] { return folded(*weights, groups); };
+    const onednn::WeightsSource packing = [this, weights] { return folded(*weights); };
     onednn::PackedWeights* kept = context.input_is_constant(1) ? &packed_ : nullptr;
-    const bool sums = source->size() > 0 && weights->size() > 0 && element_count(dims).value() > 0;
-    if (sums && (residual == nullptr || residual->dims() == dims)) {
-      onednn::ConvolutionSpec whole = spec;
-      whole.residual = tail_.residual;
-      whole.activation = tail_.activation;
-      if (kept != nullptr && Winograd::pays(whole)) {
-        PRESS_ASSIGN(Winograd * winograd, winograds_.find(whole, Winograd::create));
-        PRESS_ASSIGN(data.target, start_target(context, dims));
+    const bool sums = source->size() > 0 && weights->size() > 0 && element_count(target_).value() > 0;
+    if (sums && (residual == nullptr || residual->dims() == target_)) {
+      if (kept != nullptr && Winograd::pays(whole_)) {
+        PRESS_ASSIGN(Winograd * winograd, winograds_.find(whole_, Winograd::create));
+        PRESS_ASSIGN(data.target, start_target(context));
         return winograd->run(context, data, packing, *kept);
       }
       if (kept != nullptr && tail_in_library_ && residual != nullptr &&
-          ResidualConvolution::pays(whole, sizeof(float), context.threads())) {
+          ResidualConvolution::pays(whole_, sizeof(float), context.threads())) {
         const Result<ResidualConvolution*> convolution =
-            residuals_.find(whole, [&](const onednn::ConvolutionSpec& wanted) {
+            residuals_.find(whole_, [&](const onednn::ConvolutionSpec& wanted) {
               return ResidualConvolution::create(wanted, sizeof(float), context.threads(),
                                                  onednn::Convolution::create);
             });
         if (convolution.ok()) {
-          PRESS_ASSIGN(data.target, start_target(context, dims));
+          PRESS_ASSIGN(data.target, start_target(context));
           return (*convolution)->run(context, data, packing, *kept);
         }
         tail_in_library_ = false;
       }
       if (tail_in_library_ && tail_.any()) {
-        Result<onednn::Convolution*> convolution = primitives_.find(whole, onednn::Convolution::create);
+        Result<onednn::Convolution*> convolution = primitives_.find(whole_, onednn::Convolution::create);
         if (convolution.ok()) {
-          PRESS_ASSIGN(data.target, start_target(context, dims));
+          PRESS_ASSIGN(data.target, start_target(context));
           return (*convolution)->run(context, data, packing, kept);
         }
         tail_in_library_ = false;
       }
     }
-    PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, dims));
+    PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, target_));
     if (sums) {
       data.target = target->mutable_data<float>().data();
-      PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(spec, onednn::Convolution::create));
+      PRESS_ASSIGN(onednn::Convolution * convolution, primitives_.find(plain_, onednn::Convolution::create));
       PRESS_TRY(convolution->run(context, data, packing, kept));
     } else {
-      fill(*target, bias, spec.target[1]);
+      fill(*target, bias, plain_.target[1]);
     }
     return tail_.apply(*target, residual);
   }
 
  private:
+  /// Notes all that depends on the dims at hand.
+  Status describe(const KernelContext& context, const Tensor& source, const Tensor& weights, bool biased) {
+    described_ = false;
+    PRESS_ASSIGN(plain_,
+                 describe_convolution(context.node(), transposed_, layout_, source.dims(), weights.dims()));
+    plain_.bias = biased;
+    whole_ = plain_;
+    whole_.residual = tail_.residual;
+    whole_.activation = tail_.activation;
+    target_ = layout_ == onednn::Layout::kChannelsLast ? to_channels_last(plain_.target) : plain_.target;
+    seen_source_ = source.dims();
+    seen_weights_ = weights.dims();
+    described_ = true;
+    return {};
+  }
+
   /// The output, which begins as the residual where there is one.
-  Result<float*> start_target(KernelContext& context, const Dims& dims) const {
+  Result<float*> start_target(KernelContext& context) const {
     PRESS_ASSIGN(Tensor * target, tail_.residual ? context.continue_input(0, context.input_count() - 1)
-                                                 : context.allocate_output(0, DataType::kFloat, dims));
+                                                 : context.allocate_output(0, DataType::kFloat, target_));
     return target->mutable_data<float>().data();
   }
 
@@ -150,9 +163,9 @@ class ConvolutionKernel final : public Float32Kernel {
   }
 
   /// Makes folded_scale_ and folded_bias_, once.
-  Status fold_normalizations(const onednn::ConvolutionSpec& spec, const Tensor* bias) {
+  Status fold_normalizations(const Tensor* bias) {
     if (folded_bias_.defined()) return {};
-    const auto channels = static_cast<std::size_t>(spec.target[1]);
+    const auto channels = static_cast<std::size_t>(plain_.target[1]);
     std::vector<float> scale(channels, 1.0F);
     std::vector<float> shift(channels, 0.0F);
     if (bias != nullptr) std::ranges::copy(bias->data<float>(), shift.begin());
@@ -168,12 +181,12 @@ class ConvolutionKernel final : public Float32Kernel {
       }
     }
     folded_scale_ = std::move(scale);
-    folded_bias_ = Tensor::of<float>({spec.target[1]}, shift);
+    folded_bias_ = Tensor::of<float>({plain_.target[1]}, shift);
     return {};
   }
 
   /// The weights with the normalizations in them.
-  Result<Tensor> folded(const Tensor& weights, std::int64_t groups) const {
+  Result<Tensor> folded(const Tensor& weights) const {
     if (folded_scale_.empty()) return weights;
     Tensor folded = weights;
     const std::span<float> values = folded.mutable_data<float>();  // a copy
@@ -181,7 +194,7 @@ class ConvolutionKernel final : public Float32Kernel {
     const Dims& dims = weights.dims();
     const auto inner = static_cast<std::size_t>(product(dims, transposed_ ? 2 : 1));
     const auto per_group = static_cast<std::size_t>(dims[1]);
-    const auto inputs_per_group = static_cast<std::size_t>(dims[0] / groups);
+    const auto inputs_per_group = static_cast<std::size_t>(dims[0] / plain_.groups);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::size_t channel =
           transposed_ ? i / inner / per_group / inputs_per_group * per_group + i / inner % per_group
@@ -203,6 +216,12 @@ class ConvolutionKernel final : public Float32Kernel {
 
   bool transposed_;
   onednn::Layout layout_ = onednn::Layout::kPlain;
+  bool described_ = false;
+  Dims seen_source_;  // of the last run; what follows is made for them
+  Dims seen_weights_;
+  onednn::ConvolutionSpec plain_;  // the convolution alone
+  onednn::ConvolutionSpec whole_;  // with the tail
+  Dims target_;
   Tail tail_;
   bool tail_in_library_ = true;
   std::vector<Normalization> normalizations_;
