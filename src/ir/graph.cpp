@@ -19,8 +19,19 @@ Type type_of(const Tensor& tensor) {
 }
 }  // namespace
 
+void Value::set_name(std::string name) {
+  graph_->count_edit();
+  name_ = std::move(name);
+}
+
+void Value::set_type(Type type) {
+  graph_->count_edit();
+  type_ = std::move(type);
+}
+
 void Value::set_constant(Tensor tensor) {
   assert(is_constant());
+  graph_->count_edit();
   type_ = type_of(tensor);
   tensor_ = std::move(tensor);
   sparse.clear();
@@ -51,6 +62,16 @@ void Value::remove_use(std::size_t slot) {
 
 // -- Node
 // ----------------------------------------------------------------------------------------------------------
+
+void Node::set_op_type(std::string op_type) {
+  graph_->count_edit();
+  op_type_ = std::move(op_type);
+}
+
+void Node::set_name(std::string name) {
+  graph_->count_edit();
+  name_ = std::move(name);
+}
 
 std::string Node::label() const {
   std::string operation = escaped(op_type_);
@@ -117,6 +138,7 @@ const Graph* Node::graph_attribute(std::string_view name) const {
 }
 
 void Node::set_attribute(std::string name, AttributeValue value) {
+  graph_->count_edit();
   const auto found = std::ranges::find(attributes_, name, &Attribute::name);
   if (found != attributes_.end()) {
     found->value = std::move(value);
@@ -126,7 +148,8 @@ void Node::set_attribute(std::string name, AttributeValue value) {
 }
 
 void Node::remove_attribute(std::string_view name) {
-  std::erase_if(attributes_, [&](const Attribute& attribute) { return attribute.name == name; });
+  const auto is_it = [&](const Attribute& attribute) { return attribute.name == name; };
+  if (std::erase_if(attributes_, is_it) > 0) graph_->count_edit();
 }
 
 std::vector<Graph*> Node::subgraphs() const {
@@ -172,14 +195,29 @@ const Graph& outermost(const Graph& graph) {
 }
 }  // namespace
 
+Graph& Graph::outermost() {
+  Graph* root = this;
+  while (root->outer_ != nullptr) root = root->outer_;
+  return *root;
+}
+
+std::uint64_t Graph::revision() const {
+  return press::outermost(*this).edits_;
+}
+
+std::size_t Graph::value_bound() const {
+  return press::outermost(*this).values_added_;
+}
+
 std::int64_t Graph::opset(std::string_view domain) const {
-  for (const auto& [imported, version] : outermost(*this).opsets_) {
+  for (const auto& [imported, version] : press::outermost(*this).opsets_) {
     if (imported == domain) return version;
   }
   return 0;
 }
 
 void Graph::set_opset(std::string domain, std::int64_t version) {
+  count_edit();
   for (auto& [imported, current] : opsets_) {
     if (imported == domain) {
       current = version;
@@ -190,7 +228,7 @@ void Graph::set_opset(std::string domain, std::int64_t version) {
 }
 
 const std::vector<std::shared_ptr<const Function>>& Graph::functions() const {
-  return outermost(*this).functions_;
+  return press::outermost(*this).functions_;
 }
 
 const Function* Graph::called_function(const Node& node) const {
@@ -201,6 +239,7 @@ const Function* Graph::called_function(const Node& node) const {
 }
 
 void Graph::add_function(std::shared_ptr<const Function> function) {
+  count_edit();
   functions_.push_back(std::move(function));
 }
 
@@ -212,7 +251,9 @@ std::size_t Graph::erase_unused_functions(std::optional<std::string_view> domain
       if (called != nullptr && used.insert(called).second) mark(*called->body);
     });
   };
-  if (!functions_.empty()) mark(*this);
+  if (functions_.empty()) return 0;
+  count_edit();
+  mark(*this);
   return std::erase_if(functions_, [&](const auto& function) {
     return !used.contains(function.get()) && (!domain || function->domain == *domain);
   });
@@ -249,13 +290,15 @@ std::vector<Value*> Graph::constants() const {
 
 Value* Graph::new_value(Value::Origin origin, std::string name) {
   used_names_.try_emplace(name, 1);
-  values_.push_back(std::unique_ptr<Value>(new Value(this, origin, std::move(name))));
+  const std::size_t number = outermost().values_added_++;
+  values_.push_back(std::unique_ptr<Value>(new Value(this, origin, std::move(name), number)));
   Value* value = values_.back().get();
   value->position_ = std::prev(values_.end());
   return value;
 }
 
 Value* Graph::add_input(std::string name, Type type, Tensor default_value) {
+  count_edit();
   Value* value = new_value(Value::Origin::kGraphInput, std::move(name));
   value->type_ = std::move(type);
   value->tensor_ = std::move(default_value);
@@ -265,11 +308,18 @@ Value* Graph::add_input(std::string name, Type type, Tensor default_value) {
 
 void Graph::add_output(std::string name, Value* value, Type type) {
   assert(value != nullptr && value->graph_ == this);
+  count_edit();
   outputs_.push_back({std::move(name), value, std::move(type), {}, 0});
   value->add_use(nullptr, outputs_.size() - 1);
 }
 
+GraphOutput& Graph::output_slot(std::size_t index) {
+  count_edit();
+  return outputs_[index];
+}
+
 Value* Graph::add_constant(Tensor tensor, std::string name) {
+  count_edit();
   Value* value = new_value(Value::Origin::kConstant, name.empty() ? fresh_name("constant") : std::move(name));
   value->type_ = type_of(tensor);
   value->tensor_ = std::move(tensor);
@@ -278,6 +328,7 @@ Value* Graph::add_constant(Tensor tensor, std::string name) {
 
 Node* Graph::add_node(NodeSpec spec, Node* before) {
   assert(before == nullptr || before->graph_ == this);
+  count_edit();
   const auto position = before != nullptr ? before->position_ : nodes_.end();
   const auto inserted = nodes_.insert(
       position, std::unique_ptr<Node>(new Node(this, std::move(spec.op_type), std::move(spec.domain))));
@@ -303,6 +354,7 @@ Node* Graph::add_node(NodeSpec spec, Node* before) {
 
 void Graph::set_input(Node* node, std::size_t index, Value* value) {
   assert(node->graph_ == this);
+  count_edit();
   if (index >= node->inputs_.size()) node->inputs_.resize(index + 1);
   Node::Input& input = node->inputs_[index];
   if (input.value != nullptr) input.value->remove_use(input.use_slot);
@@ -311,6 +363,7 @@ void Graph::set_input(Node* node, std::size_t index, Value* value) {
 }
 
 void Graph::truncate_inputs(Node* node, std::size_t count) {
+  count_edit();
   while (node->inputs_.size() > count && node->inputs_.back().value == nullptr) node->inputs_.pop_back();
 }
 
@@ -328,6 +381,7 @@ void Graph::replace_all_uses(Value* old_value, Value* new_value) {
 
 void Graph::set_output(std::size_t index, Value* value) {
   assert(value->graph_ == this);
+  count_edit();
   GraphOutput& slot = outputs_[index];
   slot.value->remove_use(slot.use_slot);
   slot.value = value;
@@ -336,11 +390,13 @@ void Graph::set_output(std::size_t index, Value* value) {
 
 void Graph::move_before(Node* node, Node* before) {
   assert(node->graph_ == this && before->graph_ == this);
+  count_edit();
   nodes_.splice(before->position_, nodes_, node->position_);
 }
 
 void Graph::erase(Node* node) {
   assert(node->graph_ == this);
+  count_edit();
   node->attributes_.clear();
   for (std::size_t i = 0; i < node->inputs_.size(); ++i) {
     if (node->inputs_[i].value != nullptr) set_input(node, i, nullptr);
@@ -355,6 +411,7 @@ void Graph::erase(Node* node) {
 
 void Graph::erase(Value* value) {
   assert(value->graph_ == this && value->uses_.empty() && value->is_constant());
+  count_edit();
   values_.erase(value->position_);
 }
 

@@ -2,7 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <type_traits>
-#include <unordered_map>
+#include <vector>
 
 #include "press/ir/graph.h"
 #include "press/support/hash.h"
@@ -107,6 +107,8 @@ class Printer {
 /// Hashes what a graph means: values count by their place, not by their names.
 class Hasher {
  public:
+  explicit Hasher(const Graph& graph) : places_(graph.value_bound()) {}
+
   std::uint64_t hash(const Graph& graph) {
     std::uint64_t seed = hash_bytes(graph.opaque);
     for (const auto& [domain, version] : graph.opsets()) {
@@ -124,18 +126,18 @@ class Hasher {
     if (graph.outer() == nullptr) {
       for (const std::shared_ptr<const Function>& function : graph.functions()) {
         seed = hash_combine(hash_bytes(function->name, hash_bytes(function->domain, seed)),
-                            Hasher().hash(*function->body));
+                            Hasher(*function->body).hash(*function->body));
       }
     }
     return seed;
   }
 
  private:
-  void number(const Value* value) { numbers_.emplace(value, numbers_.size() + 1); }
+  void number(const Value* value) { places_[value->number()] = ++numbered_; }
 
   std::uint64_t identity(const Value* value) {
     if (value == nullptr) return 0;
-    return value->is_constant() ? value->constant()->hash() : numbers_.at(value);
+    return value->is_constant() ? value->constant()->hash() : places_[value->number()];
   }
 
   std::uint64_t hash(const Node& node, std::uint64_t seed) {
@@ -179,7 +181,8 @@ class Hasher {
     return hash_combine(seed, values.size());
   }
 
-  std::unordered_map<const Value*, std::uint64_t> numbers_;
+  std::vector<std::uint64_t> places_;  // by number
+  std::uint64_t numbered_ = 0;
 };
 
 }  // namespace
@@ -189,7 +192,7 @@ std::string to_text(const Graph& graph) {
 }
 
 std::uint64_t fingerprint(const Graph& graph) {
-  return Hasher().hash(graph);
+  return Hasher(graph).hash(graph);
 }
 
 }  // namespace press

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <unordered_set>
-
 #include "press/ir/graph.h"
 
 namespace press {
@@ -9,10 +7,12 @@ namespace {
 
 class Verifier {
  public:
+  explicit Verifier(const Graph& graph) : defined_(graph.value_bound()) {}
+
   Status check(const Graph& graph) {
     for (const Value* value : graph.values()) {
       if (value->graph() != &graph) return breach("value '{}' belongs to another graph", value->name());
-      if (value->origin() != Value::Origin::kNodeOutput) defined_.insert(value);
+      if (value->origin() != Value::Origin::kNodeOutput) define(*value);
       if (value->is_constant() && !value->constant()->defined())
         return breach("constant '{}' has no tensor", value->name());
       for (const Use& use : value->uses()) {
@@ -25,7 +25,7 @@ class Verifier {
     for (const Node* node : graph.nodes()) PRESS_TRY(check(graph, *node));
     for (const GraphOutput& output : graph.outputs()) {
       if (output.value == nullptr) return breach("output '{}' is not filled", output.name);
-      if (!defined_.contains(output.value)) return breach("output '{}' has no origin", output.name);
+      if (!is_defined(*output.value)) return breach("output '{}' has no origin", output.name);
     }
     return {};
   }
@@ -41,7 +41,7 @@ class Verifier {
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const Value* input = node.input(i);
       if (input == nullptr) continue;
-      if (!defined_.contains(input)) {
+      if (!is_defined(*input)) {
         return breach("node {} uses '{}' before it is made", node.label(), input->name());
       }
     }
@@ -56,18 +56,23 @@ class Verifier {
       if (output->producer() != &node || output->producer_index() != i) {
         return breach("output '{}' of node {} names another producer", output->name(), node.label());
       }
-      defined_.insert(output);
+      define(*output);
     }
     return {};
   }
 
-  std::unordered_set<const Value*> defined_;
+  void define(const Value& value) { defined_[value.number()] = true; }
+  bool is_defined(const Value& value) const {
+    return value.number() < defined_.size() && defined_[value.number()];
+  }
+
+  std::vector<bool> defined_;  // by number
 };
 
 }  // namespace
 
 Status verify(const Graph& graph) {
-  return Verifier().check(graph);
+  return Verifier(graph).check(graph);
 }
 
 }  // namespace press

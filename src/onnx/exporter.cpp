@@ -8,6 +8,7 @@
 
 #include "onnx/schema.h"
 #include "onnx/value_info.h"
+#include "press/onnx/model_io.h"
 
 namespace press {
 namespace {
@@ -324,15 +325,44 @@ std::string kept_fields(const Model& model) {
   return kept;
 }
 
+/// True where no two values of the model bear the same name, and outputs are filled under theirs.
+bool has_names_of_a_file(const Graph& graph, std::unordered_set<std::string_view>& names) {
+  for (const Value* value : graph.values()) {
+    if (value->name().empty() || !names.insert(value->name()).second) return false;
+  }
+  for (const GraphOutput& slot : graph.outputs()) {
+    if (slot.value->name() != slot.name) return false;
+  }
+  for (const Node* node : graph.nodes()) {
+    for (const Graph* inner : node->subgraphs()) {
+      if (!has_names_of_a_file(*inner, names)) return false;
+    }
+  }
+  return true;
+}
+
+bool is_prepared(const Model& model) {
+  std::unordered_set<std::string_view> names;
+  names.reserve(model.graph->value_bound());
+  return has_names_of_a_file(*model.graph, names) &&
+         (model.graph->opset() != 0 || !uses_onnx_domain(*model.graph));
+}
+
 }  // namespace
 
-Model prepared_for_export(const Model& model) {
-  Model prepared = clone(model);
-  Namer(*prepared.graph, nullptr).run();
-  if (prepared.graph->opset() == 0 && uses_onnx_domain(*prepared.graph)) {
-    prepared.graph->set_opset("", kFallbackOpset);
+void prepare_for_export(Model& model) {
+  if (is_prepared(model)) return;
+  Namer(*model.graph, nullptr).run();
+  if (model.graph->opset() == 0 && uses_onnx_domain(*model.graph)) {
+    model.graph->set_opset("", kFallbackOpset);
   }
-  return prepared;
+}
+
+const Model& prepared_for_export(const Model& model, Model& storage) {
+  if (is_prepared(model)) return model;
+  storage = clone(model);
+  prepare_for_export(storage);
+  return storage;
 }
 
 Message export_model(const Model& prepared, TensorSink* sink) {

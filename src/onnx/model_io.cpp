@@ -126,7 +126,8 @@ Error too_large(std::uint64_t size) {
 }
 
 Status save_file(const Model& model, const std::string& path, const SaveOptions& options) {
-  const Model prepared = prepared_for_export(model);
+  Model storage;
+  const Model& prepared = prepared_for_export(model, storage);
   const std::string location = path.substr(path.rfind('/') + 1) + ".data";
   ExternalWeights weights(location);
   wire::Message message =
@@ -189,7 +190,8 @@ Status save_model(const Model& model, const std::string& path, const SaveOptions
 }
 
 Status write_model(const Model& model, const std::function<Status(std::span<const std::byte>)>& sink) {
-  const Model prepared = prepared_for_export(model);
+  Model storage;
+  const Model& prepared = prepared_for_export(model, storage);
   const wire::Message message = export_model(prepared, nullptr);
   if (message.size() > kLargestFile) return too_large(message.size());
   return message.for_each_piece(sink);
@@ -205,7 +207,8 @@ Result<std::string> model_to_bytes(const Model& model) {
 }
 
 std::int64_t serialized_size(const Model& model) {
-  return static_cast<std::int64_t>(export_model(prepared_for_export(model), nullptr).size());
+  Model storage;
+  return static_cast<std::int64_t>(export_model(prepared_for_export(model, storage), nullptr).size());
 }
 
 }  // namespace press

@@ -16,6 +16,7 @@ class Inference {
   explicit Inference(const ShapeInferenceOptions& options) : options_(options) {}
 
   Result<ShapeTable> run(const Graph& graph) {
+    table_.reserve(graph.value_bound());
     for (const Value* input : graph.inputs()) {
       if (!input->type().shape) continue;
       for (const Dim& dim : *input->type().shape) {

@@ -117,6 +117,7 @@ class Run {
     }
     if (recipe_.store_options.form != StoreForm::kDense) PRESS_TRY(pack());
     if (options_.stamp) stamp();
+    prepare_for_export(model_);
     report_.after = size_of(model_);
     if (story_.has_value()) report_.explanation = story_->lines();
     warn();

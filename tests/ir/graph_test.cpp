@@ -173,6 +173,45 @@ TEST(Fingerprint, SeesMeaningAndIgnoresNamesOfInnerValues) {
             fingerprint(*parse("y = Abs <i = 2> (x)").graph));
 }
 
+TEST(Graph, CountsItsEdits) {
+  const Model model = parse("a = Abs(x) y = Relu(a)");
+  Graph& graph = *model.graph;
+  std::uint64_t revision = graph.revision();
+  const auto expect_edit = [&](const char* what) {
+    EXPECT_GT(graph.revision(), revision) << what;
+    revision = graph.revision();
+  };
+  Node* relu = node(model, "Relu");
+  relu->set_attribute("i", std::int64_t{1});
+  expect_edit("set_attribute");
+  relu->remove_attribute("none");
+  EXPECT_EQ(graph.revision(), revision);
+  relu->remove_attribute("i");
+  expect_edit("remove_attribute");
+  graph.set_input(relu, 0, graph.inputs()[0]);
+  expect_edit("set_input");
+  Graph inner(&graph);
+  inner.add_constant(Tensor::scalar(1.0F));
+  expect_edit("an edit of a subgraph");
+  graph.erase(node(model, "Abs"));
+  expect_edit("erase");
+  EXPECT_EQ(model.graph->nodes_snapshot().size(), 1U);
+  EXPECT_EQ(graph.revision(), revision);
+}
+
+TEST(Graph, NumbersTheValuesOfAModel) {
+  const Model model = parse("a = Abs(x) y = Relu(a)");
+  std::vector<bool> seen(model.graph->value_bound());
+  for (const Value* value : model.graph->values()) {
+    ASSERT_LT(value->number(), seen.size());
+    EXPECT_FALSE(seen[value->number()]);
+    seen[value->number()] = true;
+  }
+  Graph inner(model.graph.get());
+  EXPECT_EQ(inner.add_constant(Tensor::scalar(1.0F))->number(), seen.size());
+  EXPECT_EQ(model.graph->value_bound(), seen.size() + 1);
+}
+
 TEST(Verify, FindsAUseBeforeItsDefinition) {
   const Model model = parse("a = Abs(x) y = Relu(a)");
   EXPECT_TRUE(verify(*model.graph).ok());

@@ -115,6 +115,12 @@ class RandomGraph {
     return node(type, {input}, {ints(name, values)});
   }
 
+  Value* clipped(Value* value, float low, float high) {
+    if (opset_ < 11) return node("Clip", {value}, {{"min", low, {}}, {"max", high, {}}});
+    return node("Clip", {value, graph_->add_constant(Tensor::scalar(low)),
+                         graph_->add_constant(Tensor::scalar(high))});
+  }
+
   static Dims permuted(const Dims& dims, const std::vector<std::int64_t>& perm) {
     Dims result;
     for (const std::int64_t axis : perm) result.push_back(dims[static_cast<std::size_t>(axis)]);
@@ -139,7 +145,8 @@ class RandomGraph {
          &RandomGraph::matrix,      &RandomGraph::together,      &RandomGraph::no_effect,
          &RandomGraph::pattern,     &RandomGraph::pattern,       &RandomGraph::twin,
          &RandomGraph::branches,    &RandomGraph::condition,     &RandomGraph::resize,
-         &RandomGraph::sandwich,    &RandomGraph::sandwich,      &RandomGraph::sandwich});
+         &RandomGraph::sandwich,    &RandomGraph::sandwich,      &RandomGraph::sandwich,
+         &RandomGraph::turned,      &RandomGraph::turned,        &RandomGraph::projections});
     (this->*kSteps[below(kSteps.size())])();
   }
 
@@ -153,11 +160,7 @@ class RandomGraph {
       case 2:
         return push(node("LeakyRelu", {x.value}, {{"alpha", 0.25F, {}}}), x.dims);
       case 3:
-        if (opset_ < 11)
-          return push(node("Clip", {x.value}, {{"min", -0.5F, {}}, {"max", 0.75F, {}}}), x.dims);
-        return push(node("Clip", {x.value, graph_->add_constant(Tensor::scalar(-0.5F)),
-                                  graph_->add_constant(Tensor::scalar(0.75F))}),
-                    x.dims);
+        return push(clipped(x.value, -0.5F, 0.75F), x.dims);
       case 4:
         if (x.dims.empty()) return;
         return push(
@@ -507,10 +510,7 @@ class RandomGraph {
         return push(node("Mul", {node("Mul", {v, scalar(0.5F)}), sum}), x.dims);
       }
       case 2: {  // HardSwish
-        if (opset_ < 11) return;
-        Value* clip =
-            node("Clip", {node("Add", {v, scalar(3.0F)}), graph_->add_constant(Tensor::scalar(0.0F)),
-                          graph_->add_constant(Tensor::scalar(6.0F))});
+        Value* clip = clipped(node("Add", {v, scalar(3.0F)}), 0.0F, 6.0F);
         return push(coin() ? node("Div", {node("Mul", {v, clip}), scalar(6.0F)})
                            : node("Mul", {v, node("Div", {clip, scalar(6.0F)})}),
                     x.dims);
@@ -522,10 +522,7 @@ class RandomGraph {
         return push(node("Log", {node("Add", {node("Exp", {bounded}), scalar(1.0F)})}), x.dims);
       }
       case 5: {  // HardSigmoid
-        if (opset_ < 11) return;
-        Value* clip =
-            node("Clip", {node("Add", {v, scalar(3.0F)}), graph_->add_constant(Tensor::scalar(0.0F)),
-                          graph_->add_constant(Tensor::scalar(6.0F))});
+        Value* clip = clipped(node("Add", {v, scalar(3.0F)}), 0.0F, 6.0F);
         return push(node("Div", {clip, scalar(6.0F)}), x.dims);
       }
       case 6: {  // Reciprocal square root as a division
@@ -563,6 +560,39 @@ class RandomGraph {
     for (std::size_t i = below(3); i > 0; --i)
       (this->*(coin() ? &RandomGraph::affine : &RandomGraph::normalization))();
     chained_ = false;
+  }
+
+  /// Operators that do not mind the order of axes between two Transposes, as networks trained with channels
+  /// last have them.
+  void turned() {
+    const Known x = any();
+    if (x.dims.size() != 4) return;
+    const std::vector<std::int64_t> there = {0, 2, 3, 1}, back = {0, 3, 1, 2};
+    push(node("Transpose", {x.value}, {ints("perm", there)}), permuted(x.dims, there));
+    chained_ = true;
+    using Step = void (RandomGraph::*)();
+    static constexpr auto kSteps =
+        std::to_array<Step>({&RandomGraph::activation, &RandomGraph::affine, &RandomGraph::pad,
+                             &RandomGraph::slice, &RandomGraph::split, &RandomGraph::together});
+    for (std::size_t i = 1 + below(4); i > 0; --i) (this->*kSteps[below(kSteps.size())])();
+    chained_ = false;
+    const Known y = known_.back();
+    const std::vector<std::int64_t>& perm = below(6) == 0 ? there : back;
+    push(node("Transpose", {y.value}, {ints("perm", perm)}), permuted(y.dims, perm));
+  }
+
+  /// Two convolutions with nothing between, the second one of one element.
+  void projections() {
+    const Known x = any();
+    if (x.dims.size() != 4) return;
+    const std::int64_t kernel = pick({1, 1, 3}), between = pick({2, 4, 6}), outputs = pick({2, 4});
+    const std::int64_t pad = kernel / 2;
+    Value* first = node("Conv",
+                        {x.value, constant({between, x.dims[1], kernel, kernel}, -0.5F, 0.5F),
+                         constant({between}, -0.5F, 0.5F)},
+                        {ints("kernel_shape", {kernel, kernel}), ints("pads", {pad, pad, pad, pad})});
+    push(node("Conv", {first, constant({outputs, between, 1, 1}, -0.5F, 0.5F)}),
+         {x.dims[0], outputs, x.dims[2], x.dims[3]});
   }
 
   /// The same node once more: a common subexpression.

@@ -75,12 +75,15 @@ class Value {
   bool is_graph_input() const { return origin_ == Origin::kGraphInput; }
 
   const std::string& name() const { return name_; }
-  void set_name(std::string name) { name_ = std::move(name); }
+  void set_name(std::string name);
+
+  /// Its number: no other value of the model's graphs has it, and all are below Graph::value_bound().
+  std::size_t number() const { return number_; }
 
   /// The type that the file declares (empty where it says nothing); shape inference keeps its findings beside
   /// the graph.
   const Type& type() const { return type_; }
-  void set_type(Type type) { type_ = std::move(type); }
+  void set_type(Type type);
 
   /// The node that makes it and the output's position there; null for inputs and constants.
   Node* producer() const { return producer_; }
@@ -113,13 +116,14 @@ class Value {
  private:
   friend class Graph;
   friend class Node;
-  Value(Graph* graph, Origin origin, std::string name)
-      : graph_(graph), origin_(origin), name_(std::move(name)) {}
+  Value(Graph* graph, Origin origin, std::string name, std::size_t number)
+      : graph_(graph), origin_(origin), number_(number), name_(std::move(name)) {}
   void add_use(Node* node, std::size_t index);
   void remove_use(std::size_t slot);
 
   Graph* graph_;
   Origin origin_;
+  std::size_t number_;
   std::string name_;
   Type type_;
   Tensor tensor_;
@@ -137,12 +141,12 @@ class Node {
   bool is(std::string_view op_type, std::string_view domain = "") const {
     return op_type_ == op_type && domain_ == domain;
   }
-  void set_op_type(std::string op_type) { op_type_ = std::move(op_type); }
+  void set_op_type(std::string op_type);
 
   /// The name in the file that was read; empty where there was none and for nodes that passes add without
   /// one.
   const std::string& name() const { return name_; }
-  void set_name(std::string name) { name_ = std::move(name); }
+  void set_name(std::string name);
   /// For messages: the name, else the operator and the first output.
   std::string label() const;
 
@@ -253,6 +257,10 @@ class Graph {
   /// that is called. Returns their number.
   std::size_t erase_unused_functions(std::optional<std::string_view> domain = {});
 
+  /// Counts the edits of the model, subgraphs included: where the number is the same, so is every graph of
+  /// it, but for what travels along as opaque bytes.
+  std::uint64_t revision() const;
+
   // -- reading
   // -------------------------------------------------------------------------------------------------
 
@@ -285,6 +293,9 @@ class Graph {
   const std::vector<GraphOutput>& outputs() const { return outputs_; }
   bool is_output(const Value* value) const;
 
+  /// Above the number of every value of the model, those of subgraphs included.
+  std::size_t value_bound() const;
+
   /// All values in a fixed order: as they were added.
   std::vector<Value*> values() const;
   std::vector<Value*> constants() const;
@@ -295,7 +306,7 @@ class Graph {
   /// Interface: only importers and explicit interface changes call these two.
   Value* add_input(std::string name, Type type, Tensor default_value = {});
   void add_output(std::string name, Value* value, Type type);
-  GraphOutput& output_slot(std::size_t index) { return outputs_[index]; }
+  GraphOutput& output_slot(std::size_t index);
 
   Value* add_constant(Tensor tensor, std::string name = {});
 
@@ -333,6 +344,8 @@ class Graph {
   friend class Node;
   friend class Value;
   Value* new_value(Value::Origin origin, std::string name);
+  Graph& outermost();
+  void count_edit() { ++outermost().edits_; }
 
   Graph* outer_;
   std::string name_;
@@ -342,6 +355,8 @@ class Graph {
   std::list<std::unique_ptr<Value>> values_;
   std::vector<Value*> inputs_;
   std::vector<GraphOutput> outputs_;
+  std::uint64_t edits_ = 0;       // of the outermost graph: edits of the whole model,
+  std::size_t values_added_ = 0;  // and values that it has ever had
   std::unordered_map<std::string, std::size_t> used_names_;  // name or stem -> next suffix to try
 };
 

@@ -46,6 +46,10 @@ struct SaveOptions {
   bool check = true;  // read the new file back before it takes the target's place, and compare fingerprints
 };
 
+/// Gives values and outputs the names that they will have in a file, as everything that writes a model does
+/// with a copy otherwise.
+void prepare_for_export(Model& model);
+
 /// Writes a model; external weights go to "<path>.data". The target is complete or untouched. Errors: kOutput
 /// for a file that cannot be written, may not be replaced, or would be 2 GB and more under
 /// WeightStore::kInside; kInternal where the file that was read back is not the model.

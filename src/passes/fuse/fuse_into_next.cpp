@@ -1,5 +1,6 @@
 // before:  x ─ BatchNormalization ─ Conv(W, b) ─ y        after:  x ─ Conv(W', b') ─ y
 // before:  x ─ Mul(s) ─ Add(t) ─ Gemm(W, b) ─ y           after:  x ─ Gemm(W', b') ─ y
+// before:  x ─ Mul(s) ─ Add(t) ─ Conv, padded (W) ─ y     after:  x ─ Add(t/s) ─ Conv, padded (W·s) ─ y
 //
 //   W'[o,i] = W[o,i] · s[i]        b'[o] = b[o] + Σ W[o,i,…] · t[i]
 //
@@ -7,13 +8,18 @@
 //
 // Conditions: all constant; nobody else reads the value between; the constant is one number or one for each
 // channel, and broadcasting adds nothing. A shift t needs a convolution without padding: the border is padded
-// with zeros behind the shift, so it would be missing there. Computed in double and rounded once.
+// with zeros behind the shift, so it would be missing there. A factor s before such a shift, one number that
+// is not zero, is drawn through it. Computed in double and rounded once.
 //
 // Why it pays: normalization of inputs and pre-activation networks (BatchNormalization before the
 // convolution) cost a pass over the feature map for each.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "passes/declarations.h"
+#include "passes/floats.h"
 #include "passes/fuse/linear_operator.h"
 #include "passes/match.h"
 
@@ -25,6 +31,11 @@ bool has_channels(const Type* type, std::int64_t channels, std::size_t trailing)
   if (type == nullptr || !type->shape.has_value() || type->shape->size() <= trailing) return false;
   const Dim& dim = (*type->shape)[type->shape->size() - 1 - trailing];
   return dim.known() && dim.value() == channels;
+}
+
+bool has_same_rank(const Type* a, const Type* b) {
+  return a != nullptr && b != nullptr && a->shape.has_value() && b->shape.has_value() &&
+         a->shape->size() == b->shape->size();
 }
 
 bool fuse(Node& node, Node& next, KnownTypes& types, std::string& reason) {
@@ -62,6 +73,45 @@ bool fuse(Node& node, Node& next, KnownTypes& types, std::string& reason) {
   return true;
 }
 
+/// Draws a factor before the sum `shift` through it, into the padded convolution behind.
+bool fuse_through(Node& scale, Node& shift, Node& next, KnownTypes& types, std::string& reason) {
+  const std::size_t term = shift.input(0) == scale.output() ? 1 : 0;
+  const auto factor = number_of(constant_input(scale, scale.input(1)->is_constant() ? 1 : 0));
+  const Tensor* summand = constant_input(shift, term);
+  const bool is_sum = shift.is("Add") || (shift.is("Sub") && term == 1);
+  if (!factor.has_value() || summand == nullptr || !is_sum || !is_floating_point(summand->type()))
+    return false;
+  const double number = scale.is("Div") ? 1 / *factor : *factor;
+  if (number == 0 || !std::isfinite(number)) return false;
+  auto linear = LinearOperator::read(next, reason);
+  if (!linear.has_value()) return false;
+  const auto channels = static_cast<std::size_t>(linear->input_channels());
+  if (!has_same_rank(types.type(variable_operand(scale)), types.type(shift.output()))) {
+    reason = "its operand is not known to have the rank of its result";
+    return false;
+  }
+  auto divided = Tensor::allocate(summand->type(), summand->dims());
+  if (!divided.ok()) return false;
+  std::ranges::copy(summand->bytes(), divided->mutable_bytes().begin());
+  bool finite = true;
+  for_each_float(*summand,
+                 [&](std::int64_t, double element) { finite = finite && std::isfinite(element / number); });
+  transform_floats(*divided, [&](std::int64_t, double element) { return element / number; });
+  for_each_float(*divided, [&](std::int64_t, double element) { finite = finite && std::isfinite(element); });
+  if (!finite) {
+    reason = "what it is added to is not finite without it";
+    return false;
+  }
+  const Affine affine{std::vector<double>(channels, number), std::vector<double>(channels, 0.0)};
+  if (!linear->fold_before(affine, types, reason)) return false;
+  Graph& graph = *scale.graph();
+  Graph& home = *shift.input(term)->graph();
+  graph.set_input(&shift, term, home.add_constant(*divided, home.fresh_name(shift.input(term)->name())));
+  graph.set_input(&shift, 1 - term, variable_operand(scale));
+  graph.erase(&scale);
+  return true;
+}
+
 }  // namespace
 
 Result<PassOutcome> fuse_into_next(Model& model, const PassContext& context) {
@@ -75,10 +125,17 @@ Result<PassOutcome> fuse_into_next(Model& model, const PassContext& context) {
       const bool is_norm = node.is("BatchNormalization");
       if (!is_norm && variable_operand(node) == nullptr) continue;
       Node* next = only_user(node.output());
-      if (next == nullptr || !LinearOperator::is_one(*next) || next->input(0) != node.output()) continue;
+      if (next == nullptr) continue;
+      Node* shifted = (node.is("Mul") || node.is("Div")) && (next->is("Add") || next->is("Sub"))
+                          ? only_user(next->output())
+                          : nullptr;
+      Node* linear = shifted != nullptr ? shifted : next;
+      if (!LinearOperator::is_one(*linear)) continue;
+      if (linear->input(0) != (shifted != nullptr ? next->output() : node.output())) continue;
       const std::string label = node.label();
       std::string reason;
-      if (fuse(node, *next, types, reason)) {
+      if (shifted != nullptr ? fuse_through(node, *next, *shifted, types, reason)
+                             : fuse(node, *next, types, reason)) {
         ++outcome.rewrites;
       } else {
         outcome.declined.push_back({label, std::move(reason)});

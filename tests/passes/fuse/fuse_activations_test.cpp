@@ -31,7 +31,10 @@ TEST(FuseActivations, MakesGeluOfItsForms) {
 
 TEST(FuseActivations, SaysWhichOperatorSetItNeeds) {
   expect_declines(kPass, model(13, kErf), "needs operator set 20");
-  expect_declines(kPass, model(13, kHardSwish), "needs operator set 14");
+}
+
+TEST(FuseActivations, WritesHardSwishByHardSigmoidInOlderOperatorSets) {
+  EXPECT_EQ(operators(run_pass(kPass, model(13, kHardSwish)).after), "HardSigmoid Mul");
 }
 
 TEST(FuseActivations, LeavesWhatIsNearlyGelu) {

@@ -11,7 +11,7 @@ std::string conv(std::string_view attributes, std::string_view before) {
                            0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8},
        float[2] b = {0.5, -0.5}, float[4] scale = {1.0, 2.0, 3.0, 4.0}, float[4] bias = {0.1, 0.2, 0.3, 0.4},
        float[4] mean = {0.5, 0.6, 0.7, 0.8}, float[4] variance = {1.0, 2.0, 3.0, 4.0},
-       float[4,1,1] s = {1.0, 2.0, 3.0, 4.0}, float two = {2.0}> {
+       float[4,1,1] s = {1.0, 2.0, 3.0, 4.0}, float two = {2.0}, float zero = {0.0}> {
       )" +
          std::string(before) + " y = Conv <group = 2, kernel_shape = [3, 3]" + std::string(attributes) +
          "> (n, w, b) }";
@@ -31,6 +31,21 @@ TEST(FuseIntoNext, DoesNotShiftAPaddedBorder) {
 
 TEST(FuseIntoNext, ScalesThroughAPaddedBorder) {
   EXPECT_EQ(operators(run_pass(kPass, conv(", pads = [1, 1, 1, 1]", "n = Mul(x, s)")).after), "Conv");
+}
+
+TEST(FuseIntoNext, DrawsAFactorThroughASumBeforeAPaddedBorder) {
+  for (const char* before : {"a = Mul(x, two) n = Add(a, two)", "a = Mul(two, x) n = Add(s, a)",
+                             "a = Div(x, two) n = Sub(a, s)"}) {
+    const PassRun run = run_pass(kPass, conv(", pads = [1, 1, 1, 1]", before));
+    EXPECT_EQ(run.after.graph->node_count(), 2) << before;
+  }
+}
+
+TEST(FuseIntoNext, LeavesFactorsThatASumDoesNotLetThrough) {
+  for (const char* before : {"a = Mul(x, s) n = Add(a, two)", "a = Mul(x, zero) n = Add(a, two)",
+                             "a = Mul(x, two) n = Sub(two, a)"}) {
+    EXPECT_EQ(run_pass(kPass, conv(", pads = [1, 1, 1, 1]", before)).outcome.rewrites, 0) << before;
+  }
 }
 
 TEST(FuseIntoNext, FoldsAChain) {
