@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <unordered_map>
 
 #include "press/passes/dead_code.h"
 #include "press/passes/shape_cache.h"
@@ -140,11 +141,17 @@ class Manager {
     if (is_first_round) report.nodes_before = state_.size.nodes;
 
     const auto start = std::chrono::steady_clock::now();
-    auto outcome = pass.run(model_, context_);
+    const auto idle = idle_.find(&pass);
+    Result<PassOutcome> outcome = idle != idle_.end() ? idle->second : pass.run(model_, context_);
     report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
     if (!outcome.ok()) return std::move(outcome).error().with_context(doing);
     PRESS_TRY(settle(outcome->rewrites).with_context(doing));
+    if (outcome->rewrites > 0) {
+      idle_.clear();
+    } else if (idle == idle_.end()) {
+      idle_.emplace(&pass, *outcome);
+    }
     if (options_.dump) options_.dump(pass, to_text(*model_.graph));
     if (options_.observe) options_.observe(pass, *outcome, *model_.graph);
 
@@ -182,6 +189,8 @@ class Manager {
   const PassManagerOptions options_;
   std::vector<PassReport> reports_;
   ModelState state_;
+  /// What passes said that have found nothing to do since the last rewrite: they would say it again.
+  std::unordered_map<const PassInfo*, PassOutcome> idle_;
 };
 
 }  // namespace

@@ -96,16 +96,16 @@ std::size_t merge_constants(Graph& graph) {
     if (is_plain(*constant)) ++of_shape[shape_key(*constant->constant())];
   }
   std::size_t merged = 0;
-  std::unordered_map<std::uint64_t, std::vector<Value*>> kept;
+  std::unordered_multimap<std::uint64_t, Value*> kept;
   for (Value* constant : constants) {
     if (!is_plain(*constant) || of_shape[shape_key(*constant->constant())] < 2) continue;
-    std::vector<Value*>& same_hash = kept[constant->constant()->hash()];
-    const auto equal = [&](const Value* other) { return *other->constant() == *constant->constant(); };
-    const auto twin = std::ranges::find_if(same_hash, equal);
-    if (twin == same_hash.end()) {
-      same_hash.push_back(constant);
+    const auto [first, last] = kept.equal_range(constant->constant()->hash());
+    const auto twin = std::find_if(
+        first, last, [&](const auto& other) { return *other.second->constant() == *constant->constant(); });
+    if (twin == last) {
+      kept.emplace(constant->constant()->hash(), constant);
     } else if (!graph.is_output(constant)) {
-      graph.replace_all_uses(constant, *twin);
+      graph.replace_all_uses(constant, twin->second);
       graph.erase(constant);
       ++merged;
     }
@@ -115,18 +115,20 @@ std::size_t merge_constants(Graph& graph) {
 
 std::size_t merge_nodes(Graph& graph) {
   std::size_t merged = 0;
-  std::unordered_map<std::uint64_t, std::vector<Node*>> kept;
+  std::unordered_multimap<std::uint64_t, Node*> kept;
+  kept.reserve(graph.node_count());
   for (Node* node : graph.nodes_snapshot()) {
     if (!is_candidate(*node)) continue;
-    std::vector<Node*>& same_key = kept[key_of(*node)];
+    const std::uint64_t key = key_of(*node);
+    const auto [first, last] = kept.equal_range(key);
     const auto twin =
-        std::ranges::find_if(same_key, [&](const Node* other) { return same_computation(*other, *node); });
-    if (twin == same_key.end()) {
-      same_key.push_back(node);
+        std::find_if(first, last, [&](const auto& other) { return same_computation(*other.second, *node); });
+    if (twin == last) {
+      kept.emplace(key, node);
       continue;
     }
     for (std::size_t i = 0; i < node->output_count(); ++i) {
-      if (node->output(i) != nullptr) graph.replace_all_uses(node->output(i), (*twin)->output(i));
+      if (node->output(i) != nullptr) graph.replace_all_uses(node->output(i), twin->second->output(i));
     }
     graph.erase(node);
     ++merged;

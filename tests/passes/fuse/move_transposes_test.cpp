@@ -55,7 +55,7 @@ TEST(MoveTransposes, KeepsWhatOthersSee) {
       a = Transpose <perm = [0, 2, 3, 1]> (x) b = Transpose <perm = [0, 2, 3, 1]> (z) t = Add(a, b)
       u = Transpose <perm = [0, 3, 1, 2]> (t) v = Relu(u)  y = Neg(t))",
                                  "", "float[A,B,C,D] y, float[E,F,G,H] t, float[I,J,K,L] v");
-  EXPECT_EQ(left(text), "Add Transpose Relu Neg");
+  EXPECT_EQ(left(text), "Add Transpose Relu Neg Transpose");
 }
 
 TEST(MoveTransposes, JoinsStepsThatDoNotUndoEachOther) {

@@ -3,7 +3,7 @@
 namespace press::test {
 namespace {
 
-constexpr const char* kPass = "fuse_consecutive_convolutions";
+constexpr const char* kPass = "fuse_convolution_chains";
 
 std::string model(std::string_view body) {
   return R"(<ir_version: 8, opset_import: ["" : 13]> g (float[1,2,5,5] x) => (float[1,O,M,N] y)
@@ -14,31 +14,31 @@ std::string model(std::string_view body) {
          std::string(body) + " }";
 }
 
-TEST(FuseConsecutiveConvolutions, MakesOneOfTwo) {
+TEST(FuseConvolutionChains, MakesOneOfTwo) {
   EXPECT_EQ(operators(run_pass(kPass, model("c = Conv(x, w, a) y = Conv(c, v, b)")).after), "Conv");
   EXPECT_EQ(operators(run_pass(kPass, model("c = Conv(x, w) y = Conv <kernel_shape = [1, 1]> (c, v)")).after),
             "Conv");
 }
 
-TEST(FuseConsecutiveConvolutions, KeepsKernelStridesAndPaddingOfTheFirst) {
+TEST(FuseConvolutionChains, KeepsKernelStridesAndPaddingOfTheFirst) {
   EXPECT_EQ(operators(run_pass(kPass, model("c = Conv <pads = [1, 1, 1, 1], strides = [2, 2]> (x, k, b) "
                                             "y = Conv(c, u)"))
                           .after),
             "Conv");
 }
 
-TEST(FuseConsecutiveConvolutions, LeavesWhatWouldCostMore) {
+TEST(FuseConvolutionChains, LeavesWhatWouldCostMore) {
   // 18 and 3 products a place would become 54.
   expect_declines(kPass, model("c = Conv(x, k) y = Conv(c, wide)"), "products a place");
 }
 
-TEST(FuseConsecutiveConvolutions, LeavesGroupsPaddingAndOtherKernels) {
+TEST(FuseConvolutionChains, LeavesGroupsPaddingAndOtherKernels) {
   expect_declines(kPass, model("c = Conv <group = 2> (x, deep) y = Conv <group = 2> (c, deep)"), "groups");
   expect_declines(kPass, model("c = Conv(x, w) y = Conv <pads = [1, 1, 1, 1]> (c, v)"), "padding");
   expect_declines(kPass, model("c = Conv(x, w) d = Relu(c) y = Conv(d, v)"), std::nullopt);
 }
 
-TEST(FuseConsecutiveConvolutions, LeavesAResultThatOthersRead) {
+TEST(FuseConvolutionChains, LeavesAResultThatOthersRead) {
   expect_declines(kPass, model("c = Conv(x, w) d = Conv(c, v) y = Add(c, d)"), std::nullopt);
 }
 

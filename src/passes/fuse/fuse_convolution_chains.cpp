@@ -122,7 +122,7 @@ bool fuse(Node& first, Node& second, std::string& reason) {
 
 }  // namespace
 
-Result<PassOutcome> fuse_consecutive_convolutions(Model& model, const PassContext& /*context*/) {
+Result<PassOutcome> fuse_convolution_chains(Model& model, const PassContext& /*context*/) {
   PassOutcome outcome;
   for_each_graph(*model.graph, [&](Graph& graph) {
     for (Node* node : graph.nodes_snapshot()) {
