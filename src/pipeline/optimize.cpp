@@ -137,7 +137,9 @@ class Run {
 
  private:
   std::vector<PassGroup> first_groups() const {
-    std::vector<PassGroup> groups{cleanup_group()};
+    std::vector<PassGroup> groups;
+    if (recipe_.inline_functions) groups.push_back(family_group("functions"));
+    groups.push_back(cleanup_group());
     if (context_.opset > 0) groups.push_back({.passes = {kUpgradePass}});
     if (recipe_.fuse || recipe_.asks_for_nothing()) {
       // What one fusion leaves is what the next one looks for.

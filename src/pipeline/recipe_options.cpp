@@ -224,6 +224,9 @@ constexpr RecipeOption kOptions[] = {
      "stay as "
      "they are",
      PRESS_STORE(freeze_initializers, bool)},
+    {"model.inline-functions", "--inline-functions", OptionKind::kSwitch, "", "false",
+     "put the bodies of model-local functions in the place of their calls, where the other passes see them",
+     PRESS_STORE(inline_functions, bool)},
     {"model.opset", "--opset", OptionKind::kInteger, "N", "as the file says",
      "raise the model to this operator set, 13 to 25", PRESS_SET(opset, integer_from(value, 13, 25))},
     {"model.target", "--target", OptionKind::kText, "RUNTIME", "generic",

@@ -56,6 +56,7 @@ enum class Precision { kAsIs, kInt8, kDynamic, kWeights, kFp16 };
 
 struct Recipe {
   bool freeze_initializers = false;  // on loading, see LoadOptions
+  bool inline_functions = false;
   InterfaceOptions interface;
   std::int64_t opset = 0;          // to raise the model to; 0: only where something asked for needs it
   const Target* target = nullptr;  // null: any runtime

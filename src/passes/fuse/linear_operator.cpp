@@ -84,7 +84,8 @@ std::optional<LinearOperator> LinearOperator::read(Node& node, std::string& reas
   if (!is_floating_point(linear.weight_.type())) {
     return decline(reason, "the weight of {} is {}", node.label(), name(linear.weight_.type()));
   }
-  if (!axis.has_value() || *axis < 0 || position(*axis) >= dims.size() || linear.weight_.size() == 0) {
+  if (dims.size() < 2 || !axis.has_value() || *axis < 0 || position(*axis) >= dims.size() ||
+      linear.weight_.size() == 0) {
     return decline(reason, "the weight of {} is {}", node.label(), to_string(dims));
   }
   linear.extent_ = dims[position(*axis)];
@@ -98,10 +99,14 @@ std::optional<LinearOperator> LinearOperator::read(Node& node, std::string& reas
   return linear;
 }
 
-std::int64_t LinearOperator::output_channel_of(std::int64_t element) const {
-  const std::int64_t rows = weight_.size() / (extent_ * inner_) / groups_;
-  const std::int64_t row = element / inner_;
-  return row / extent_ / rows * extent_ + row % extent_;
+template <typename Visit>
+void LinearOperator::for_each_output_run(Visit&& visit) const {
+  const std::int64_t blocks = weight_.size() / (extent_ * inner_), rows = blocks / groups_;
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const std::int64_t first_channel = block / rows * extent_;
+    for (std::int64_t c = 0; c < extent_; ++c)
+      visit(first_channel + c, (block * extent_ + c) * inner_, inner_);
+  }
 }
 
 std::int64_t LinearOperator::input_channels() const {
@@ -112,18 +117,35 @@ std::int64_t LinearOperator::input_channels() const {
   return dims[0];
 }
 
-std::int64_t LinearOperator::input_channel_of(std::int64_t element) const {
+template <typename Visit>
+void LinearOperator::for_each_input_run(Visit&& visit) const {
   const Dims& dims = weight_.dims();
-  if (node_->is("Conv")) {
-    std::int64_t kernel = 1;
-    for (std::size_t i = 2; i < dims.size(); ++i) kernel *= dims[i];
-    const std::int64_t output = element / (dims[1] * kernel);
-    const std::int64_t per_group = std::max<std::int64_t>(1, dims[0] / node_->int_attribute("group", 1));
-    return output / per_group * dims[1] + element / kernel % dims[1];
+  const bool is_conv = node_->is("Conv");
+  const bool is_row = node_->is("Gemm") && node_->int_attribute("transB", 0) != 0;
+  // Blocks of `channels` runs each; the blocks of a convolution's later groups begin at a later channel.
+  std::int64_t channels = dims[0], blocks_per_group = 1;
+  bool has_groups = false;
+  if (is_conv || is_row) {
+    channels = dims[1];
+    has_groups = is_conv;
+    if (is_conv) blocks_per_group = std::max<std::int64_t>(1, dims[0] / node_->int_attribute("group", 1));
+  } else if (!node_->is("ConvTranspose")) {
+    channels = dims[dims.size() - 2];
   }
-  if (node_->is("Gemm") && node_->int_attribute("transB", 0) != 0) return element % dims[1];
-  if (node_->is("MatMul") || node_->is("Gemm")) return element / dims.back() % dims[dims.size() - 2];
-  return element / (weight_.size() / dims[0]);  // ConvTranspose
+  std::int64_t run = weight_.size() / (is_conv || is_row ? dims[0] * channels : channels);
+  if (node_->is("MatMul")) run = dims.back();
+  const std::int64_t blocks = weight_.size() / (channels * run);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const std::int64_t first_channel = has_groups ? block / blocks_per_group * channels : 0;
+    for (std::int64_t c = 0; c < channels; ++c) visit(first_channel + c, (block * channels + c) * run, run);
+  }
+}
+
+std::vector<double> LinearOperator::numbers() const {
+  std::vector<double> numbers;
+  numbers.reserve(static_cast<std::size_t>(weight_.size()));
+  for_each_float(weight_, [&](std::int64_t, double element) { numbers.push_back(element); });
+  return numbers;
 }
 
 std::size_t LinearOperator::trailing_axes() const {
@@ -167,17 +189,20 @@ bool LinearOperator::can_have_bias(KnownTypes& types, std::string& reason) const
 bool LinearOperator::fold_behind(const Affine& affine, KnownTypes& types, std::string& reason) {
   auto old_bias = bias(reason);
   if (!old_bias.has_value()) return false;
-  std::vector<double> numbers(static_cast<std::size_t>(weight_.size()));
-  for_each_float(weight_, [&](std::int64_t i, double element) {
-    numbers[static_cast<std::size_t>(i)] =
-        element * affine.scale[static_cast<std::size_t>(output_channel_of(i))];
-  });
+  std::vector<double> scaled;  // empty: as it is
+  if (!is_all(affine.scale, 1)) {
+    scaled = numbers();
+    for_each_output_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
+      const double scale = affine.scale[static_cast<std::size_t>(channel)];
+      for (std::int64_t i = first; i < first + count; ++i) scaled[static_cast<std::size_t>(i)] *= scale;
+    });
+  }
   for (std::size_t c = 0; c < old_bias->size(); ++c)
     (*old_bias)[c] = (*old_bias)[c] * affine.scale[c] + affine.shift[c];
   const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
   const bool needs_bias = has_bias || !is_all(affine.shift, 0);
   if (needs_bias && !can_have_bias(types, reason)) return false;
-  return replace(numbers, needs_bias ? *old_bias : std::vector<double>(), reason);
+  return replace(scaled, needs_bias ? *old_bias : std::vector<double>(), reason);
 }
 
 bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::string& reason) {
@@ -194,23 +219,40 @@ bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::s
   auto new_bias = bias(reason);
   if (!new_bias.has_value()) return false;
   const double alpha = node_->is("Gemm") ? node_->float_attribute("alpha", 1.0F) : 1.0;
-  std::vector<double> numbers(static_cast<std::size_t>(weight_.size()));
-  for_each_float(weight_, [&](std::int64_t i, double element) {
-    const auto channel = static_cast<std::size_t>(input_channel_of(i));
-    numbers[static_cast<std::size_t>(i)] = element * affine.scale[channel];
-    (*new_bias)[static_cast<std::size_t>(output_channel_of(i))] += alpha * element * affine.shift[channel];
-  });
+  std::vector<double> scaled = numbers();
+  if (shifts) {
+    std::vector<double> shifted = scaled;
+    for_each_input_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
+      const double shift = alpha * affine.shift[static_cast<std::size_t>(channel)];
+      for (std::int64_t i = first; i < first + count; ++i) shifted[static_cast<std::size_t>(i)] *= shift;
+    });
+    for_each_output_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
+      double& sum = (*new_bias)[static_cast<std::size_t>(channel)];
+      for (std::int64_t i = first; i < first + count; ++i) sum += shifted[static_cast<std::size_t>(i)];
+    });
+  }
+  if (is_all(affine.scale, 1)) {
+    scaled.clear();  // as it is
+  } else {
+    for_each_input_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
+      const double scale = affine.scale[static_cast<std::size_t>(channel)];
+      for (std::int64_t i = first; i < first + count; ++i) scaled[static_cast<std::size_t>(i)] *= scale;
+    });
+  }
   const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
   const bool needs_bias = has_bias || shifts;
   if (needs_bias && !can_have_bias(types, reason)) return false;
-  return replace(numbers, needs_bias ? *new_bias : std::vector<double>(), reason);
+  return replace(scaled, needs_bias ? *new_bias : std::vector<double>(), reason);
 }
 
 bool LinearOperator::replace(const std::vector<double>& weight, const std::vector<double>& bias,
                              std::string& reason) {
-  const auto new_weight = rounded(weight_.type(), weight_.dims(), weight,
-                                  fmt::format("the scaled weight of {}", node_->label()), reason);
-  if (!new_weight.has_value()) return false;
+  std::optional<Tensor> new_weight;
+  if (!weight.empty()) {
+    new_weight = rounded(weight_.type(), weight_.dims(), weight,
+                         fmt::format("the scaled weight of {}", node_->label()), reason);
+    if (!new_weight.has_value()) return false;
+  }
   std::optional<Tensor> new_bias;
   if (!bias.empty()) {
     new_bias = rounded(weight_.type(), {output_channels()}, bias,
@@ -219,8 +261,10 @@ bool LinearOperator::replace(const std::vector<double>& weight, const std::vecto
   }
   // Where the weight stands there may be constants; a subgraph, before IR version 4, can have none.
   Graph& home = *node_->input(1)->graph();
-  set_constant_input(home, *node_, 1, *new_weight, {});
-  weight_ = *new_weight;
+  if (new_weight.has_value()) {
+    set_constant_input(home, *node_, 1, *new_weight, {});
+    weight_ = *std::move(new_weight);
+  }
   if (!new_bias.has_value()) return true;
   if (node_->is("MatMul")) node_->set_op_type("Gemm");
   node_->remove_attribute("beta");

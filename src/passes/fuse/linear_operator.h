@@ -43,13 +43,19 @@ class LinearOperator {
   /// shift needs a convolution without padding, because the border is padded behind it.
   bool fold_before(const Affine& affine, KnownTypes& types, std::string& reason);
 
-  /// Replaces weight and bias (empty: none is needed and none is added); computed in double, rounded once.
+  /// Replaces weight (empty: it stays) and bias (empty: none is needed and none is added); computed in
+  /// double, rounded once.
   bool replace(const std::vector<double>& weight, const std::vector<double>& bias, std::string& reason);
 
  private:
   explicit LinearOperator(Node& node) : node_(&node) {}
-  std::int64_t output_channel_of(std::int64_t element) const;
-  std::int64_t input_channel_of(std::int64_t element) const;
+  /// Calls visit(channel, first element, count) for runs of elements of the weight that belong to one
+  /// channel.
+  template <typename Visit>
+  void for_each_output_run(Visit&& visit) const;
+  template <typename Visit>
+  void for_each_input_run(Visit&& visit) const;
+  std::vector<double> numbers() const;
   bool can_have_bias(KnownTypes& types, std::string& reason) const;
 
   Node* node_;
