@@ -153,7 +153,7 @@ Result<CalibrationTable> calibrate(const Model& model, std::span<const Value* co
   std::vector<Session> sessions;
   std::vector<Statistics> statistics;
   for (std::size_t i = 0; i < workers; ++i) {
-    PRESS_ASSIGN(Session session, Session::create(*model.graph, {.threads = 1}));
+    PRESS_ASSIGN(Session session, Session::create(*model.graph, {.threads = 1, .tap_in_any_order = true}));
     sessions.push_back(std::move(session));
     statistics.emplace_back(values, info(options.observer).detail);
   }

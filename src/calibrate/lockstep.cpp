@@ -163,6 +163,7 @@ struct Target {
   std::vector<float> weights;  // of the original layer, outputs x inputs
   std::vector<float> bias;     // of the original layer; empty: none
   std::int64_t columns_per_sample;
+  bool means_alone;
 };
 
 void add_rows(const std::vector<float>& rows, std::size_t width, std::vector<double>& sums) {
@@ -213,9 +214,18 @@ Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& 
                       named ? batch.names.back() : ""));
     }
   }
+  sums.outputs.resize(groups * outputs);
+  if (target.means_alone) {
+    for (std::size_t channel = 0; channel < sums.outputs.size(); ++channel) {
+      const std::size_t group = channel / outputs;
+      for (std::size_t j = 0; j < d; ++j) {
+        sums.outputs[channel] += target.weights[channel * d + j] * sums.original[group * d + j];
+      }
+    }
+    return sums;
+  }
   sums.squares.resize(groups * d * d);
   sums.cross.resize(groups * d * d);
-  sums.outputs.resize(groups * outputs);
   sums.output_squares.resize(groups * outputs);
   std::vector<float> y(static_cast<std::size_t>(rows) * outputs);
   for (std::size_t group = 0; group < groups; ++group) {
@@ -268,13 +278,17 @@ class Totals {
       ColumnMoments moments;
       moments.mean = slice(compressed_, group, d);
       moments.reference_mean = slice(original_, group, d);
-      moments.covariance = centred(slice(squares_, group, d * d), moments.mean, moments.mean);
-      moments.cross = centred(slice(cross_, group, d * d), moments.reference_mean, moments.mean);
+      if (!target.means_alone) {
+        moments.covariance = centred(slice(squares_, group, d * d), moments.mean, moments.mean);
+        moments.cross = centred(slice(cross_, group, d * d), moments.reference_mean, moments.mean);
+      }
       statistics.groups.push_back(std::move(moments));
     }
     for (std::size_t c = 0; c < outputs_.size(); ++c) {
       const double mean = outputs_[c];
-      statistics.output_variance.push_back(std::max(output_squares_[c] - mean * mean, 0.0));
+      if (!target.means_alone) {
+        statistics.output_variance.push_back(std::max(output_squares_[c] - mean * mean, 0.0));
+      }
       statistics.output_mean.push_back(mean + (target.bias.empty() ? 0.0 : target.bias[c]));
     }
     return statistics;
@@ -335,7 +349,7 @@ class Lockstep::Pass {
     }
     PRESS_TRY(original_.aim_at(original, options_.threads));
     PRESS_TRY(compressed_.aim_at(compressed, options_.threads));
-    Target target{&original, &compressed, *layer, weight_rows(original, *layer), {}, 0};
+    Target target{&original, &compressed, *layer, weight_rows(original, *layer), {}, 0, options_.means_alone};
     if (const Value* bias = original.input(2); bias != nullptr && bias->constant() != nullptr) {
       const std::span<const float> values = bias->constant()->data<float>();
       target.bias.assign(values.begin(), values.end());

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "press/support/vector_loops.h"
+
 namespace press {
 namespace {
 
@@ -36,37 +38,63 @@ struct Extremes {
   bool all_finite = true;
 };
 
-/// One look without branches: sixteen independent accumulators are what vector units want.
-Extremes extremes_of(std::span<const float> values) {
-  constexpr std::size_t kWidth = 16;
-  std::array<float, kWidth> lo;
-  std::array<float, kWidth> hi;
-  std::array<float, kWidth> taint{};  // x - x is 0 for finite x, else NaN; NaN stays
-  lo.fill(std::numeric_limits<float>::infinity());
-  hi.fill(-std::numeric_limits<float>::infinity());
-  std::size_t i = 0;
-  for (; i + kWidth <= values.size(); i += kWidth) {
+/// One look without branches: independent accumulators are what vector units want.
+struct ExtremesLoop {
+  static constexpr std::size_t kWidth = 64;
+
+  PRESS_VECTOR_LOOP void run(const float* values, std::size_t size, Extremes* found) {
+    float lo[kWidth];
+    float hi[kWidth];
+    float taint[kWidth];  // x - x is 0 for finite x, else NaN; NaN stays
     for (std::size_t j = 0; j < kWidth; ++j) {
-      const float x = values[i + j];
-      lo[j] = x < lo[j] ? x : lo[j];
-      hi[j] = x > hi[j] ? x : hi[j];
-      taint[j] += x - x;
+      lo[j] = std::numeric_limits<float>::infinity();
+      hi[j] = -std::numeric_limits<float>::infinity();
+      taint[j] = 0;
+    }
+    std::size_t i = 0;
+    for (; i + kWidth <= size; i += kWidth) {
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        const float x = values[i + j];
+        lo[j] = x < lo[j] ? x : lo[j];
+        hi[j] = x > hi[j] ? x : hi[j];
+        taint[j] += x - x;
+      }
+    }
+    for (; i < size; ++i) {
+      const float x = values[i];
+      lo[0] = x < lo[0] ? x : lo[0];
+      hi[0] = x > hi[0] ? x : hi[0];
+      taint[0] += x - x;
+    }
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      found->lo = lo[j] < found->lo ? lo[j] : found->lo;
+      found->hi = hi[j] > found->hi ? hi[j] : found->hi;
+      found->all_finite = found->all_finite && taint[j] == 0.0F;
     }
   }
+};
+
+Extremes extremes_of(std::span<const float> values) {
   Extremes found;
-  for (; i < values.size(); ++i) {
-    const float x = values[i];
-    found.lo = x < found.lo ? x : found.lo;
-    found.hi = x > found.hi ? x : found.hi;
-    taint[0] += x - x;
-  }
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    found.lo = std::min(found.lo, lo[j]);
-    found.hi = std::max(found.hi, hi[j]);
-    found.all_finite = found.all_finite && taint[j] == 0.0F;
-  }
+  run_vectorized<ExtremesLoop>(values.data(), values.size(), &found);
   return found;
 }
+
+/// The bin of each value, as a position in the bins.
+struct BinLoop {
+  PRESS_VECTOR_LOOP void run(const float* values, std::size_t size, float per_bin, std::int32_t* index) {
+    for (std::size_t i = 0; i < size; ++i) {
+      const float position = values[i] * per_bin;
+      const auto truncated = static_cast<std::int32_t>(position);
+      // floor: one less where truncation went up. A negative value that underflows to -0 still belongs below
+      // zero.
+      const std::int32_t went_up = static_cast<std::int32_t>(static_cast<float>(truncated) > position);
+      const std::int32_t vanished =
+          static_cast<std::int32_t>(values[i] < 0.0F) & static_cast<std::int32_t>(truncated == 0);
+      index[i] = truncated - (went_up | vanished) + Histogram::kHalf;
+    }
+  }
+};
 
 }  // namespace
 
@@ -120,18 +148,9 @@ void Histogram::include(Range extremes, std::uint64_t count) {
 
 void Histogram::add_block(std::span<const float> values, std::vector<std::uint32_t>& lanes) {
   std::array<std::int32_t, kBlock> index;
-  const float per_bin =
-      std::ldexp(1.0F, -exponent_);  // a power of two: the product is exact, or rounds towards 0
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float position = values[i] * per_bin;
-    const auto truncated = static_cast<std::int32_t>(position);
-    // floor: one less where truncation went up. A negative value that underflows to -0 still belongs below
-    // zero.
-    const std::int32_t went_up = static_cast<std::int32_t>(static_cast<float>(truncated) > position);
-    const std::int32_t vanished =
-        static_cast<std::int32_t>(values[i] < 0.0F) & static_cast<std::int32_t>(truncated == 0);
-    index[i] = truncated - (went_up | vanished) + kHalf;
-  }
+  // A power of two: the product is exact, or rounds towards 0.
+  const float per_bin = std::ldexp(1.0F, -exponent_);
+  run_vectorized<BinLoop>(values.data(), values.size(), per_bin, index.data());
   if (lanes.empty()) {
     for (std::size_t i = 0; i < values.size(); ++i) ++bins_[static_cast<std::size_t>(index[i])];
     return;

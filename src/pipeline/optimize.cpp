@@ -14,6 +14,7 @@
 #include "pipeline/node_story.h"
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
+#include "press/ops/linear_layer.h"
 #include "press/passes/channels.h"
 #include "press/passes/quantize.h"
 #include "press/pipeline/calibration_store.h"
@@ -60,6 +61,13 @@ NodeSelection both(const NodeSelection& common, const NodeSelection& own) {
   selection.exclude.insert(selection.exclude.end(), own.exclude.begin(), own.exclude.end());
   selection.operators.insert(selection.operators.end(), own.operators.begin(), own.operators.end());
   return selection;
+}
+
+bool has_depthwise_layers(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes_snapshot(), [](const Node* node) {
+    const std::optional<LinearLayer> layer = linear_layer(*node);
+    return layer.has_value() && layer->groups > 1 && layer->outputs_per_group() == 1;
+  });
 }
 
 class Run {
@@ -281,10 +289,13 @@ class Run {
   }
 
   /// Rounding to 8 bits costs so little that only pruning and fewer bits are recovered without being asked.
+  /// In a depthwise layer the errors of a few inputs do not average out: its means are put right.
   Recover effort() const {
+    if (recipe_.recover) return *recipe_.recover;
     const bool integers = recipe_.precision == Precision::kInt8 || recipe_.precision == Precision::kDynamic;
-    const bool eight_bits = integers && context_.quantize.weight_bits == 8;
-    return recipe_.recover.value_or(eight_bits && !recipe_.prune ? Recover::kNone : Recover::kFast);
+    if (!integers || context_.quantize.weight_bits != 8 || recipe_.prune) return Recover::kFast;
+    const bool depthwise = recipe_.precision == Precision::kInt8 && has_depthwise_layers(*model_.graph);
+    return depthwise ? Recover::kBias : Recover::kNone;
   }
 
   /// Keeps the network as it is, and the samples to compare with it on, where something is to be recovered.
@@ -391,8 +402,9 @@ class Run {
     PassReport report = begin_report("recover", "recover");
     report.rewrites = recovery.layers.size();
     for (const RecoveredLayer& layer : recovery.layers) {
+      if (!layer.error.has_value()) continue;
       report.notes.push_back(
-          fmt::format("{}: its output is off by {:.2g} of its variance", layer.node, layer.error));
+          fmt::format("{}: its output is off by {:.2g} of its variance", layer.node, *layer.error));
     }
     finish_report(std::move(report), start);
     return {};
@@ -400,8 +412,8 @@ class Run {
 
   /// All samples at once, as the lock-step pass goes over them layer by layer; as many as fit kRecoveryBytes.
   Result<std::vector<Batch>> recovery_samples() {
-    PRESS_ASSIGN(Samples samples,
-                 Samples::open(recipe_.calibration, *model_.graph, kRecoverySamples, options_.threads));
+    const std::int64_t limit = effort() == Recover::kBias ? kCalibrationSamples : kRecoverySamples;
+    PRESS_ASSIGN(Samples samples, Samples::open(recipe_.calibration, *model_.graph, limit, options_.threads));
     std::vector<Batch> batches;
     std::int64_t bytes = 0;
     const BatchSource source = samples.source();

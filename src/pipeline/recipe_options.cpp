@@ -327,7 +327,8 @@ constexpr RecipeOption kOptions[] = {
      "operators: auto (the smallest), palette, bitmask, sparse",
      PRESS_SET(store_options.form, choice(value, kStoreForms))},
 
-    {"recover.effort", "--recover", OptionKind::kText, "EFFORT", "fast; none for int8 of 8 bits",
+    {"recover.effort", "--recover", OptionKind::kText, "EFFORT",
+     "fast; int8 of 8 bits: bias with depthwise layers, else none",
      "keep accuracy by calibration images: none, bias (means), fast (weights rounded for their real inputs, "
      "means, "
      "deviations) or full (the same, thoroughly)",
@@ -358,8 +359,8 @@ constexpr RecipeOption kOptions[] = {
        recipe.calibration.seed = static_cast<std::uint64_t>(seed);
        return {};
      }},
-    {"calibration.batch", "--batch", OptionKind::kInteger, "N", "32",
-     "samples that run at once; networks with a fixed batch keep theirs",
+    {"calibration.batch", "--batch", OptionKind::kInteger, "N", "1 to 32, by size",
+     "samples that run at once, fewer of large images; networks with a fixed batch keep theirs",
      PRESS_SET(calibration.batch, integer_from(value, 1, 1 << 16))},
     {"calibration.skip-corrupt", "--skip-corrupt", OptionKind::kSwitch, "", "false",
      "go on without images that cannot be read", PRESS_STORE(calibration.skip_corrupt, bool)},

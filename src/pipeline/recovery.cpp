@@ -21,16 +21,6 @@ std::unordered_map<const Node*, Node*> counterparts(const Graph& from, const Gra
   return pairs;
 }
 
-LockstepOptions lockstep_options(const RecoverOptions& options) {
-  LockstepOptions lockstep{.threads = options.threads};
-  if (options.effort == Recover::kFull) {
-    lockstep.columns_per_input = 128;
-    lockstep.least_columns = 1 << 16;
-    lockstep.most_columns = 1 << 17;
-  }
-  return lockstep;
-}
-
 Status tell(const RecoverOptions& options, std::string_view doing, std::size_t done, std::size_t total) {
   if (!options.progress) return {};
   return options.progress(doing, static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
@@ -42,11 +32,17 @@ Status tell(const RecoverOptions& options, std::string_view doing, std::size_t d
 template <typename Solve>
 Status in_lockstep(const Model& model, const Model& running, const Model& original,
                    const std::vector<Node*>& layers, const std::vector<Batch>& samples,
-                   const RecoverOptions& options, std::string_view doing,
+                   const RecoverOptions& options, std::string_view doing, bool means_alone,
                    const std::unordered_map<const Node*, Node*>& to_running, const Solve& solve) {
   const auto to_original = counterparts(*model.graph, *original.graph);
+  LockstepOptions lockstep_options{.threads = options.threads, .means_alone = means_alone};
+  if (options.effort == Recover::kFull) {
+    lockstep_options.columns_per_input = 128;
+    lockstep_options.least_columns = 1 << 16;
+    lockstep_options.most_columns = 1 << 17;
+  }
   PRESS_ASSIGN(Lockstep lockstep,
-               Lockstep::create(*original.graph, *running.graph, samples, lockstep_options(options)));
+               Lockstep::create(*original.graph, *running.graph, samples, lockstep_options));
   for (std::size_t i = 0; i < layers.size(); ++i) {
     PRESS_TRY(tell(options, doing, i, layers.size()));
     const Node& before = *to_original.at(layers[i]);
@@ -71,8 +67,8 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
   for (const LayerTask& task : tasks) layers.push_back(task.node);
   Recovery recovery;
   PRESS_TRY(in_lockstep(
-      model, simulated, original, layers, samples, options, "recovering", to_simulated,
-      [&](std::size_t i, const Node& before, Node& copy, const LayerStatistics& statistics) {
+      model, simulated, original, layers, samples, options, "recovering", options.effort == Recover::kBias,
+      to_simulated, [&](std::size_t i, const Node& before, Node& copy, const LayerStatistics& statistics) {
         Node& node = *layers[i];
         const LayerOutcome outcome =
             quantize_layer(tasks[i], before, statistics, options.effort, options.threads);
@@ -88,7 +84,7 @@ Result<Recovery> recover_pruned(Model& model, const Model& original, const std::
                                 const std::vector<Batch>& samples, const RecoverOptions& options) {
   Recovery recovery;
   PRESS_TRY(in_lockstep(model, model, original, layers, samples, options, "recovering",
-                        counterparts(*model.graph, *model.graph),
+                        options.effort == Recover::kBias, counterparts(*model.graph, *model.graph),
                         [&](std::size_t, const Node& before, Node& node, const LayerStatistics& statistics) {
                           const LayerOutcome outcome =
                               repair_layer(node, before, statistics, options.effort, options.threads);
@@ -101,7 +97,7 @@ Result<Recovery> recover_pruned(Model& model, const Model& original, const std::
 Result<std::int64_t> prune_by_output_error(Model& model, const std::vector<Node*>& layers, double sparsity,
                                            const std::vector<Batch>& samples, const RecoverOptions& options) {
   std::vector<std::vector<RemovalTrace>> traces;  // by layer, by group
-  PRESS_TRY(in_lockstep(model, model, model, layers, samples, options, "pruning",
+  PRESS_TRY(in_lockstep(model, model, model, layers, samples, options, "pruning", false,
                         counterparts(*model.graph, *model.graph),
                         [&](std::size_t, const Node&, Node& node, const LayerStatistics& statistics) {
                           traces.push_back(trace_layer(node, statistics, options.threads));

@@ -25,6 +25,23 @@ std::int64_t fixed_batch(const std::vector<NetworkInput>& inputs) {
   return 0;
 }
 
+/// Enough samples at once to keep small networks busy, and few where their activations are large.
+std::int64_t batch_by_size(const std::vector<NetworkInput>& inputs) {
+  constexpr std::int64_t kMost = 32;
+  constexpr double kElements = 1 << 18;
+  constexpr double kUnknownExtent = 128;
+  double elements = 1;
+  for (const NetworkInput& input : inputs) {
+    double size = 1;
+    for (std::size_t i = 1; input.type.shape && i < input.type.shape->size(); ++i) {
+      const Dim& dim = (*input.type.shape)[i];
+      size *= dim.known() ? static_cast<double>(dim.value()) : kUnknownExtent;
+    }
+    elements = std::max(elements, size);
+  }
+  return std::clamp(static_cast<std::int64_t>(kElements / elements), std::int64_t{1}, kMost);
+}
+
 }  // namespace
 
 Result<Samples> Samples::open(const SampleOptions& options, const Graph& graph, std::int64_t limit,
@@ -45,7 +62,7 @@ Result<Samples> Samples::open(const SampleOptions& options, const Graph& graph, 
 
   const std::vector<NetworkInput> inputs = network_inputs(graph);
   const std::int64_t fixed = fixed_batch(inputs);
-  samples.batch_ = fixed > 0 ? fixed : options.batch;
+  samples.batch_ = fixed > 0 ? fixed : options.batch > 0 ? options.batch : batch_by_size(inputs);
   BatchReaderOptions reader;
   PRESS_ASSIGN(reader.preprocess, resolve(options.preprocess));
   reader.batch_size = static_cast<std::size_t>(samples.batch_);

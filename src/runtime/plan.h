@@ -43,6 +43,8 @@ class GraphPlan {
     const ShapeTable* facts = nullptr;
     /// Values that must be computed as they are in the graph, because somebody watches them.
     const std::unordered_set<const Value*>* kept = nullptr;
+    /// Those who watch do not mind activations with channels last.
+    bool kept_in_any_order = false;
   };
 
   /// Picks kernels, computes what depends on constants only, numbers values and plans lifetimes.

@@ -227,7 +227,11 @@ class PlanOptimizer {
     forms_[static_cast<std::size_t>(plain.index)] = {false, target.index};
     step.outputs[0] = target;
     const Node& node = *step.node;
-    const std::vector<std::pair<const Value*, Place>> made = std::exchange(step.made, {});
+    std::vector<std::pair<const Value*, Place>> made = std::exchange(step.made, {});
+    if (plan_.options_.kept_in_any_order) {
+      for (auto& [value, place] : made) place = target;
+      step.made = std::exchange(made, {});
+    }
     plan_.steps_.push_back(std::move(step));
     for (const auto& [value, place] : made) {
       made_[place.index] = value;

@@ -62,6 +62,7 @@ class Session::Plan {
     auto plan = std::make_unique<Plan>();
     plan->graph_ = &graph;
     plan->reference_ = options.reference;
+    plan->tap_in_any_order_ = options.tap_in_any_order;
     plan->state_.pool = BufferPool::create();
     plan->state_.threads = std::max(options.threads, 1);
     plan->state_.profile = options.profile;
@@ -100,6 +101,7 @@ class Session::Plan {
     const Result<ShapeTable> facts = reference_ ? Result<ShapeTable>(ShapeTable()) : infer_shapes(*graph_);
     if (!reference_ && facts.ok()) options.facts = &*facts;
     options.kept = kept;
+    options.kept_in_any_order = tap_in_any_order_;
     return GraphPlan::create(*graph_, options);
   }
 
@@ -132,6 +134,7 @@ class Session::Plan {
   const Graph* graph_ = nullptr;
   ExecutionState state_;
   bool reference_ = false;
+  bool tap_in_any_order_ = false;
   std::unique_ptr<GraphPlan> steps_;
   std::unordered_set<const Value*> watched_;
   std::unique_ptr<GraphPlan> watching_steps_;  // nothing merged that is watched

@@ -1,5 +1,5 @@
 // Functions of one number without branches or calls, so that loops over them are vectorized (see
-// runtime/vector_loops.h).
+// press/support/vector_loops.h).
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <numbers>
 
-#include "runtime/vector_loops.h"
+#include "press/support/vector_loops.h"
 
 namespace press {
 

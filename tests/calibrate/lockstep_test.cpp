@@ -127,6 +127,24 @@ TEST(Lockstep, SeesTheCompressedInputsBesideTheOriginalOnes) {
   EXPECT_NE(all[2].groups[0].mean, all[2].groups[0].reference_mean);
 }
 
+TEST(Lockstep, MeansAloneAreTheSameMeans) {
+  const Model original = network(1), compressed = network(50);
+  const auto expected = gather_all(original, compressed, samples(12, 5), {});
+  const auto found = gather_all(original, compressed, samples(12, 5), {.means_alone = true});
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].columns, expected[i].columns);
+    for (std::size_t g = 0; g < found[i].groups.size(); ++g) {
+      EXPECT_EQ(found[i].groups[g].mean, expected[i].groups[g].mean);
+      EXPECT_EQ(found[i].groups[g].reference_mean, expected[i].groups[g].reference_mean);
+      EXPECT_TRUE(found[i].groups[g].covariance.values.empty());
+    }
+    for (std::size_t c = 0; c < found[i].output_mean.size(); ++c) {
+      EXPECT_NEAR(found[i].output_mean[c], expected[i].output_mean[c], 1e-4);
+    }
+  }
+}
+
 TEST(Lockstep, TakesAsManyColumnsAsAsked) {
   const Model model = network(1);
   const auto all = gather_all(model, model, samples(12, 5), {.columns_per_input = 0, .least_columns = 60});

@@ -128,6 +128,28 @@ TEST(Session, TapSeesValuesThatWouldBeMerged) {
   EXPECT_TRUE(session->run(inputs).ok());
 }
 
+TEST(Session, TapInAnyOrderSeesTheSameElementsOnce) {
+  const Model model = conv_relu();
+  const std::vector<Tensor> inputs = {noise({2, 2, 4, 4}), noise({2, 2, 3, 3}, 2)};
+  const std::vector<const Value*> watched = {find_value(*model.graph, "c"), find_value(*model.graph, "r")};
+  const auto seen_by = [&](bool any_order) {
+    Result<Session> session = Session::create(*model.graph, {.tap_in_any_order = any_order});
+    EXPECT_TRUE(session.ok());
+    std::vector<std::pair<std::string, std::vector<float>>> seen;
+    const auto outputs = session->run(inputs, watched, [&](const Value& value, const Tensor& tensor) {
+      EXPECT_EQ(tensor.dims()[0], 2);
+      std::vector<float> elements(tensor.data<float>().begin(), tensor.data<float>().end());
+      std::ranges::sort(elements);
+      seen.emplace_back(value.name(), std::move(elements));
+    });
+    EXPECT_TRUE(outputs.ok()) << outputs.error().message();
+    return seen;
+  };
+  const auto seen = seen_by(true);
+  EXPECT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen, seen_by(false));
+}
+
 TEST(Session, FreesTensorsAfterTheirLastUse) {
   std::string body = "g (float[N] x) => (float[N] y) { v0 = Exp(x)\n";
   for (int i = 0; i < 30; ++i) body += "v" + std::to_string(i + 1) + " = Sin(v" + std::to_string(i) + ")\n";

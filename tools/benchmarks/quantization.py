@@ -1,14 +1,18 @@
-"""Accuracy and size of quantized networks, measured in ONNX Runtime on labelled images, beside onnxruntime.quantization.
+"""Accuracy, size and latency of quantized networks, measured in ONNX Runtime on labelled images, beside other tools.
 
-    tools/bench quantization [--networks ResNet-20 ...] [--forms int8 w4 ...] [--shared DIR] [--samples N]
+    tools/bench quantization [--networks ResNet-20 ...] [--forms int8 w4 ...] [--shared DIR] [--results FILE] [--fresh]
 
-Prints one Markdown table: top-1 (or agreement with the float network) of every form, its bytes, how many integer operators
-ONNX Runtime really runs, and the seconds that making it took. The peer is quantize_static in QDQ form with a scale a channel,
-the best of its min-max, entropy and percentile calibrations. Both sides see the same calibration images. Networks and images are
-read from DIR (or PRESS_SHARED_DIR).
+Prints one Markdown table: top-1 of every form, how often it agrees with the float network, its bytes, how many integer
+operators ONNX Runtime really runs, the milliseconds of CPU time of one image (one thread, in turns with all other forms of the
+network), and the seconds that making it took. The peers are quantize_static of ONNX Runtime in QDQ form with a scale a channel
+(min-max, entropy, percentile), and NNCF where it is installed. All get the same inputs to calibrate on, as arrays. Networks and images
+are read from DIR (or PRESS_SHARED_DIR). Results are kept in FILE, so that a run that was stopped goes on; a new build of the
+command measures its own rows again.
 """
 import argparse
 import collections
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -19,17 +23,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+from quantization_data import NETWORKS, read
+from quantization_peers import PEERS
 
 BATCH = 100
-CIFAR = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "scale": 1 / 255}
-NETWORKS = {
-    "ResNet-20": ("models/accuracy/akamaster_resnet20_cifar10_op17_bn.onnx", "data/cifar10", CIFAR),
-    "ResNet-32": ("models/accuracy/akamaster_resnet32_cifar10_op13_bn.onnx", "data/cifar10", CIFAR),
-    "ResNet-56": ("models/accuracy/akamaster_resnet56_cifar10_op13_bn.onnx", "data/cifar10", CIFAR),
-}
+ROUNDS = 30  # of latency
+COMMAND = "build/release/compress"
 FORMS = {
     "int8": ["--type", "int8"],
-    "int8, not recovered": ["--type", "int8", "--recover", "none"],
+    "int8, recovered": ["--type", "int8", "--recover", "fast"],
     "W4A8": ["--type", "int8", "--weight-bits", "4"],
     "w8": ["--type", "w8"],
     "w4": ["--type", "w4"],
@@ -40,103 +42,158 @@ FORMS = {
     "w2, full": ["--type", "w2", "--recover", "full"],
     "w4, not recovered": ["--type", "w4", "--recover", "none"],
 }
+FLOAT = "float32"
 
 
-def read_images(folder, steps, limit=None):
-    from PIL import Image
-
-    classes = sorted(folder.iterdir())
-    each = None if limit is None else -(-limit // len(classes))
-    files = [(file, label) for label, kind in enumerate(classes) for file in sorted(kind.iterdir())[:each]]
-    pixels = np.stack([np.asarray(Image.open(file).convert("RGB")) for file, _ in files]).transpose(0, 3, 1, 2)
-    shape = (1, 3, 1, 1)
-    mean, std = (np.array(steps[key], np.float32).reshape(shape) for key in ("mean", "std"))
-    return ((pixels * np.float32(steps["scale"]) - mean) / std).astype(np.float32), np.array([label for _, label in files])
+def session_of(path, threads=0):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def classes_of(path, inputs):
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.concatenate([session.run(None, {name: inputs[i:i + BATCH]})[0] for i in range(0, len(inputs), BATCH)]).argmax(1)
+    session = session_of(path)
+    node = session.get_inputs()[0]
+    batch = node.shape[0] if isinstance(node.shape[0], int) else BATCH
+    return np.concatenate([session.run(None, {node.name: inputs[i:i + batch]})[0].reshape(min(batch, len(inputs) - i), -1)
+                           for i in range(0, len(inputs), batch)]).argmax(1)
 
 
 def integer_operators(path, folder):
     options = ort.SessionOptions()
     options.optimized_model_filepath = str(folder / "optimized.onnx")
     options.log_severity_level = 4
-    ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     counts = collections.Counter(node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node)
     return sum(count for kind, count in counts.items() if kind.startswith("QLinear") or kind in ("QGemm", "MatMulIntegerToFloat"))
 
 
-def peer_forms(model, images, folder):
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+def latencies(paths, image):
+    """ms of CPU time of one image, the best of all rounds: files in turns."""
+    runs = []
+    for path in paths:
+        session = session_of(path, 1)
+        feed = {session.get_inputs()[0].name: image}
+        session.run(None, feed)
+        start = time.process_time()
+        session.run(None, feed)
+        repeat = max(1, int(0.005 / max(time.process_time() - start, 1e-6)))
+        runs.append((session, feed, repeat))
+    best = [float("inf")] * len(paths)
+    for _ in range(ROUNDS):
+        for at, (session, feed, repeat) in enumerate(runs):
+            start = time.process_time()
+            for _ in range(repeat):
+                session.run(None, feed)
+            best[at] = min(best[at], 1e3 * (time.process_time() - start) / repeat)
+    return best
 
-    class Reader(CalibrationDataReader):
-        def __init__(self, name):
-            self.batches = iter([{name: images[i:i + 1]} for i in range(len(images))])
 
-        def get_next(self):
-            return next(self.batches, None)
+class Results:
+    """Rows by network and form, kept in a file."""
 
-    prepared = str(folder / "prepared.onnx")
-    quant_pre_process(str(model), prepared)
-    name = onnx.load(prepared).graph.input[0].name
-    for method in (CalibrationMethod.MinMax, CalibrationMethod.Entropy, CalibrationMethod.Percentile):
-        target = str(folder / f"peer_{method.name}.onnx")
-        start = time.perf_counter()
-        quantize_static(prepared, target, Reader(name), quant_format=QuantFormat.QDQ, per_channel=True,
-                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=method)
-        yield method.name, target, time.perf_counter() - start
+    def __init__(self, path, fresh):
+        self.path = path
+        self.rows = json.loads(path.read_text()) if path.exists() and not fresh else {}
+        self.command = hashlib.sha256(Path(COMMAND).read_bytes()).hexdigest()[:16]
+
+    def find(self, network, form):
+        row = self.rows.get(network, {}).get(form)
+        stale = row is not None and ("failed" in row or (form in FORMS and row["command"] != self.command))
+        return None if stale else row
+
+    def keep(self, network, form, row):
+        self.rows.setdefault(network, {})[form] = {**row, "command": self.command}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
+
+
+def ours(model, images, folder, arguments):
+    np.save(folder / "images.npy", images)
+    target = folder / "ours.onnx"
+    subprocess.run([COMMAND, "quantize", str(model), "-o", str(target), "-q", "--force", "--calibration",
+                    str(folder / "images.npy"), "--limit", "0"] + arguments, check=True)
+    return target
+
+
+def measure(name, network, model, forms, options, results):
+    """Fills in what is missing of one network."""
+    missing = [form for form in forms if results.find(name, form) is None]
+    if not missing:
+        return
+    shared = Path(options.shared)
+    inputs, labels = read(network, shared, "test")
+    reference = classes_of(model, inputs)
+    with tempfile.TemporaryDirectory() as place:
+        folder, files, made = Path(place), {}, {}
+        for form in missing:
+            start = time.perf_counter()
+            try:
+                if form == FLOAT:
+                    file = model
+                else:
+                    alone = form in FORMS and "int8" not in FORMS[form]
+                    images, _ = read(network, shared, "calibration", options.samples if alone else options.samples // 5)
+                    start = time.perf_counter()
+                    file = (ours(model, images, folder, FORMS[form]) if form in FORMS else PEERS[form](model, images, folder))
+                seconds = time.perf_counter() - start
+                kept = folder / f"{len(files)}.onnx"
+                kept.write_bytes(Path(file).read_bytes())
+                found = classes_of(kept, inputs)
+                files[form] = kept
+                made[form] = {
+                    "top1": 100 * float((found == labels).mean()) if network.labels else None,
+                    "agreement": 100 * float((found == reference).mean()), "images": len(inputs),
+                    "bytes": kept.stat().st_size, "integer": integer_operators(kept, folder), "seconds": seconds,
+                }
+            except Exception as error:  # a peer that fails is a result, too
+                if form not in PEERS:
+                    raise
+                made[form] = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"}
+            print(f"{name}: {form}: {made[form]}", file=sys.stderr, flush=True)
+        for form, milliseconds in zip(files, latencies(list(files.values()), inputs[:1])):
+            made[form]["milliseconds"] = milliseconds
+        for form, row in made.items():
+            results.keep(name, form, row)
+
+
+def table(results, networks, forms):
+    print("| network | form | top-1 % | to float | agree % | bytes | ratio | integer operators | ms | seconds |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for network in networks:
+        base = results.rows[network][FLOAT]
+        for form in forms:
+            row = results.find(network, form)
+            if row is None:
+                continue
+            if "failed" in row:
+                print(f"| {network} | {form} | {row['failed']} | | | | | | | |")
+                continue
+            top1 = f"{row['top1']:.2f} | {row['top1'] - base['top1']:+.2f}" if row["top1"] is not None else "| "
+            print(f"| {network} | {form} | {top1} | {row['agreement']:.2f} | {row['bytes']} | {row['bytes'] / base['bytes']:.3f} | "
+                  f"{row['integer']} | {row['milliseconds']:.3f} | {row['seconds']:.1f} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    every = [FLOAT] + list(FORMS) + list(PEERS)
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
-    parser.add_argument("--forms", nargs="*", default=list(FORMS), choices=list(FORMS))
+    parser.add_argument("--forms", nargs="*", default=every, choices=every)
     parser.add_argument("--shared", default=os.environ.get("PRESS_SHARED_DIR"))
     parser.add_argument("--samples", type=int, default=1000, help="calibration images of weights alone; a fifth for int8")
-    parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--results", type=Path, default=Path("build/bench/quantization.json"))
+    parser.add_argument("--fresh", action="store_true", help="measure again what the results hold")
     options = parser.parse_args()
     if not options.shared:
         sys.exit("say where networks and images are: --shared DIR or PRESS_SHARED_DIR")
-    shared = Path(options.shared)
-    print("| network | form | top-1 % | to float | agree % | bytes | ratio | integer operators | seconds |\n|---|---|---|---|---|---|---|---|---|")
-    for network in options.networks:
-        path, data, steps = NETWORKS[network]
-        model = shared / path
-        inputs, labels = read_images(shared / data / "test", steps)
-        reference = classes_of(str(model), inputs)
-        base, size = 100 * (reference == labels).mean(), model.stat().st_size
-
-        def row(form, file, seconds):
-            found = classes_of(str(file), inputs)
-            top1 = 100 * (found == labels).mean()
-            bytes_ = Path(file).stat().st_size
-            print(f"| {network} | {form} | {top1:.2f} | {top1 - base:+.2f} | {100 * (found == reference).mean():.2f} | {bytes_} | "
-                  f"{bytes_ / size:.3f} | {integer_operators(str(file), folder)} | {seconds:.1f} |", flush=True)
-
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            row("float32", model, 0)
-            for form in options.forms:
-                target = folder / "ours.onnx"
-                target.unlink(missing_ok=True)
-                count = options.samples // 5 if "int8" in FORMS[form] else options.samples
-                command = ["build/release/compress", "quantize", str(model), "-o", str(target), "-q", "--calibration",
-                           str(shared / data / "calibration"), "--limit", str(count)]
-                command += ["--scale", str(steps["scale"])]
-                for key in ("mean", "std"):
-                    command += [f"--{key}", ",".join(map(str, steps[key]))]
-                start = time.perf_counter()
-                subprocess.run(command + FORMS[form], check=True)
-                row(form, target, time.perf_counter() - start)
-            if options.no_peer:
-                continue
-            images, _ = read_images(shared / data / "calibration", steps, options.samples // 5)
-            for method, target, seconds in peer_forms(model, images, folder):
-                row(f"onnxruntime.quantization {method}", target, seconds)
+    results = Results(options.results, options.fresh)
+    forms = list(dict.fromkeys([FLOAT] + options.forms))
+    for name in options.networks:
+        network = NETWORKS[name]
+        model = Path(network.path) if Path(network.path).exists() else Path(options.shared) / network.path
+        measure(name, network, model, forms, options, results)
+    table(results, options.networks, forms)
 
 
 if __name__ == "__main__":

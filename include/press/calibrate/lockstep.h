@@ -28,6 +28,9 @@ struct LockstepOptions {
   std::int64_t columns_per_input = 16;
   std::int64_t least_columns = 1 << 14;
   std::int64_t most_columns = 1 << 15;
+  /// Means alone are gathered; covariances and variances stay empty. It takes little more than running the
+  /// networks.
+  bool means_alone = false;
 };
 
 class Lockstep {

@@ -48,8 +48,8 @@ struct LayerOutcome {
   std::optional<Tensor> bias;  // in place of the bias; nullopt where it cannot be changed
   WeightGrid grid;
   /// Mean square of the output's error over the output's variance, before and after the correction of means
-  /// and deviations.
-  double error = 0;
+  /// and deviations; nullopt where only means were looked at.
+  std::optional<double> error;
 };
 
 /// Rounds the weights of a layer such that its outputs are those of `original`, the same layer before

@@ -45,7 +45,7 @@ struct SampleOptions {
   std::string labels;
   std::optional<std::int64_t> limit;  // 0: all
   std::optional<std::uint64_t> seed;
-  std::int64_t batch = 32;
+  std::int64_t batch = 0;  // samples at once; 0: by the size of the inputs, 1 to 32
   bool skip_corrupt = false;
   PreprocessOptions preprocess;
 };

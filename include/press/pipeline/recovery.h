@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,11 @@ struct RecoverOptions {
   Progress progress;
 };
 
-/// What a layer cost: mean square of the error of its output over the output's variance.
+/// What a layer cost: mean square of the error of its output over the output's variance; nullopt where only
+/// means were looked at.
 struct RecoveredLayer {
   std::string node;
-  double error = 0;
+  std::optional<double> error;
 };
 
 struct Recovery {

@@ -17,8 +17,9 @@ namespace press {
 class Samples {
  public:
   /// Opens the set of `options` for the inputs of `graph`; `limit` holds where the options have none (0:
-  /// all). Networks with a fixed batch get batches of that size. Errors: kUsage without a path; as
-  /// open_dataset and BatchReader::open.
+  /// all). Networks with a fixed batch get batches of that size; where the options say nothing, batches hold
+  /// 32 samples, fewer where inputs are large, so that activations stay small. Errors: kUsage without a path;
+  /// as open_dataset and BatchReader::open.
   static Result<Samples> open(const SampleOptions& options, const Graph& graph, std::int64_t limit,
                               int threads);
 

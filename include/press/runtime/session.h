@@ -20,6 +20,9 @@ struct SessionOptions {
   /// Executes node by node, as the operators are defined: nothing fused, integers emulated in float32.
   /// Slower; for comparison.
   bool reference = false;
+  /// A tap may see the elements of a tensor in another order than the graph's (with channels last; the first
+  /// dim stays): faster, for those who only count them.
+  bool tap_in_any_order = false;
   /// Measures how long each step takes, for Session::profile().
   bool profile = false;
 };

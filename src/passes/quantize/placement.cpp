@@ -4,15 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <unordered_set>
 
 #include "press/ops/operator.h"
+#include "press/support/mapped_file.h"
 
 namespace press::quantize {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr std::size_t kReleasedBytes = std::size_t{1} << 20;
 
 /// The bounds of an elementwise clamp where they are constant.
 std::optional<Range> clamp_bounds(const Node& node) {
@@ -317,13 +320,18 @@ class Planner {
 
 }  // namespace
 
+/// Reads the bytes as they stand in the file: no aligned copy of the weights is made, pages are let go of.
 Status check_finite(const Value& value, const Node& node, std::string_view what) {
-  for (const float element : value.constant()->data<float>()) {
+  const std::span<const std::byte> bytes = value.constant()->bytes();
+  for (std::size_t at = 0; at < bytes.size(); at += sizeof(float)) {
+    float element = 0;
+    std::memcpy(&element, bytes.data() + at, sizeof(float));
     if (!std::isfinite(element)) {
       return Error(ErrorCode::kInput, fmt::format("node {}: {} '{}' holds {}; no integer stands for that",
                                                   node.label(), what, value.name(), element));
     }
   }
+  if (bytes.size() > kReleasedBytes) MappedFile::release(bytes);
   return {};
 }
 

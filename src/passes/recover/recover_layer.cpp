@@ -68,13 +68,17 @@ class Corrector {
   /// `steps` · scale where there are scales, so that integers are found again exactly.
   void take(std::size_t group, const Matrix& solved, std::span<float> scales) {
     const ColumnMoments& centred = statistics_.groups[group];
-    const std::vector<double> variances = output_variances(solved, centred.covariance);
-    const Matrix passed = product(original(group), centred.cross);
+    // Means alone need no more than means.
+    const bool means_alone = effort_ == Recover::kBias;
+    const std::vector<double> variances =
+        means_alone ? std::vector<double>(solved.rows) : output_variances(solved, centred.covariance);
+    const Matrix passed =
+        means_alone ? Matrix(solved.rows, solved.columns) : product(original(group), centred.cross);
     for (std::size_t i = 0; i < solved.rows; ++i) {
       const std::size_t channel = group * solved.rows + i;
-      const double wanted = statistics_.output_variance[channel];
+      const double wanted = means_alone ? 0 : statistics_.output_variance[channel];
       double factor = 1;
-      if (slot_.has_value() && effort_ != Recover::kBias && variances[i] > 0) {
+      if (slot_.has_value() && variances[i] > 0) {
         factor = std::clamp(std::sqrt(wanted / variances[i]), kLeastFactor, kLargestFactor);
       }
       const double scale = scales.empty() ? 1 : scales[i];
@@ -101,7 +105,7 @@ class Corrector {
   LayerOutcome outcome(WeightGrid grid) && {
     LayerOutcome outcome{
         .weight = weight_from_rows(node_, layer_, rows_), .bias = {}, .grid = std::move(grid)};
-    outcome.error = variance_ > 0 ? std::max(error_, 0.0) / variance_ : 0;
+    if (effort_ != Recover::kBias) outcome.error = variance_ > 0 ? std::max(error_, 0.0) / variance_ : 0;
     if (!slot_.has_value()) return outcome;
     const Value* old = slot_->node->input(slot_->input);
     outcome.bias = Tensor::of(old != nullptr ? old->constant()->dims() : Dims{layer_.outputs}, bias_);
@@ -138,10 +142,11 @@ LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const L
   Corrector corrector(*task.node, original, statistics, effort);
   WeightGrid grid{.limits = task.grid, .scales = {}, .zero_points = {}};
   for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
-    const ColumnMoments moments = corrector.moments(group);
     const std::vector<std::uint8_t> zeros = corrector.zeros(group);
     Matrix target = corrector.original(group);
+    ColumnMoments moments;
     if (effort != Recover::kBias) {
+      moments = corrector.moments(group);
       target = zeros.empty() ? least_squares_target(target, moments, kDamping)
                              : masked_least_squares(target, moments, zeros, kDamping, threads);
     }

@@ -6,13 +6,13 @@
 #include <cstring>
 #include <vector>
 
+#include "press/support/vector_loops.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/integer_kernels.h"
 #include "runtime/kernels/support.h"
 #include "runtime/layout.h"
 #include "runtime/shape_cache.h"
-#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 

@@ -5,11 +5,11 @@
 #include <limits>
 
 #include "ops/shapes.h"
+#include "press/support/vector_loops.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/layout.h"
 #include "runtime/parallel.h"
-#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 

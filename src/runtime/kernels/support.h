@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "press/ir/tensor.h"
+#include "press/support/vector_loops.h"
 #include "runtime/kernel.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/parallel.h"
-#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "press/support/mapped_file.h"
+#include "press/support/vector_loops.h"
 #include "runtime/parallel.h"
-#include "runtime/vector_loops.h"
 
 namespace press::kernels {
 

@@ -1,0 +1,114 @@
+// Networks and samples that leave quantization little to hold on to: each ends in a file that runs, or in one
+// sentence.
+#include <limits>
+
+#include "cli/command_fixture.h"
+
+namespace press::test {
+namespace {
+
+using Names = std::vector<std::string>;
+
+class QuantizeTest : public CommandTest {
+ protected:
+  Finished quantize(const std::string& model, const Names& more = {}) const {
+    Names arguments{"quantize",     path(model),    "-o",      path("out.onnx"), "--calibration",
+                    path("images"), "--preprocess", "cifar10", "--force"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  /// It is made, and answers with numbers.
+  void expect_runs(const Finished& finished) const {
+    ASSERT_EQ(finished.code, 0) << finished.err;
+    const Finished compared = run({"compare", path("model.onnx"), path("out.onnx"), "--images",
+                                   path("images"), "--preprocess", "cifar10"});
+    EXPECT_EQ(compared.err.find("nan"), std::string::npos) << compared.err;
+  }
+
+  /// kNetwork with other numbers for its first weights and its input's opset.
+  void network(const std::string& weights, const char* opset = "17") const {
+    std::string text = kNetwork;
+    text.replace(text.find("{1,0.1,0, 0,1,0.2, 0.3,0,1}"), 27, weights);
+    text.replace(text.find(": 17"), 4, std::string(": ") + opset);
+    std::filesystem::remove(path("model.onnx"));
+    model("model.onnx", text.c_str());
+  }
+};
+
+TEST_F(QuantizeTest, ImagesThatAreAllTheSame) {
+  std::filesystem::remove_all(path("images"));
+  for (int i = 0; i < 4; ++i) image("images/" + std::to_string(i) + ".ppm", {124, 116, 104});
+  for (const char* observer : {"min-max", "percentile", "entropy", "mse"}) {
+    expect_runs(quantize("model.onnx", {"--observer", observer}));
+  }
+  expect_runs(quantize("model.onnx", {"--type", "w3"}));
+}
+
+TEST_F(QuantizeTest, ImagesThatAreZeroEverywhere) {
+  std::filesystem::remove_all(path("images"));
+  for (int i = 0; i < 4; ++i) image("images/" + std::to_string(i) + ".ppm", {0, 0, 0});
+  for (const char* observer : {"min-max", "percentile", "entropy", "mse"}) {
+    expect_runs(run({"quantize", path("model.onnx"), "-o", path("out.onnx"), "--force", "--calibration",
+                     path("images"), "--preprocess", "none", "--observer", observer}));
+  }
+}
+
+TEST_F(QuantizeTest, ChannelsOfZeros) {
+  network("{0,0,0, 0,1,0.2, 0.3,0,1}");
+  for (const char* type : {"int8", "w8", "w4", "w2"}) expect_runs(quantize("model.onnx", {"--type", type}));
+  expect_runs(quantize("model.onnx", {"--recover", "full"}));
+  network("{0,0,0, 0,0,0, 0,0,0}");
+  expect_runs(quantize("model.onnx", {"--recover", "full"}));
+}
+
+TEST_F(QuantizeTest, WeightsThatAreNoNumbersAreNamed) {
+  std::string bytes = text_of(path("model.onnx"));
+  const float weight = 0.3F, nan = std::numeric_limits<float>::quiet_NaN();
+  const std::string old(reinterpret_cast<const char*>(&weight), 4);
+  ASSERT_NE(bytes.find(old), std::string::npos);
+  bytes.replace(bytes.find(old), 4, reinterpret_cast<const char*>(&nan), 4);
+  folder_.write("nan.onnx", bytes);
+  for (const char* type : {"int8", "w4"}) expect_error(quantize("nan.onnx", {"--type", type}), 3, "'");
+}
+
+TEST_F(QuantizeTest, ActivationsThatOverflowNameTheSample) {
+  network("{3e38,3e38,3e38, 0,1,0.2, 0.3,0,1}");
+  expect_error(quantize("model.onnx"), 3, ".ppm");
+  expect_error(quantize("model.onnx", {"--type", "w4"}), 3, "no integer stands for that");
+}
+
+TEST_F(QuantizeTest, ASelectionOfNothingSaysSo) {
+  const Finished finished = quantize("model.onnx", {"--include", "nothing_is_called_so"});
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_NE(finished.err.find("found nothing to do"), std::string::npos) << finished.err;
+}
+
+TEST_F(QuantizeTest, OldOpsetsAreRaisedForAScaleAChannel) {
+  network("{1,0.1,0, 0,1,0.2, 0.3,0,1}", "9");
+  const Finished finished = quantize("model.onnx", {"--json"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  EXPECT_NE(finished.out.find("opset raised from 9 to 13"), std::string::npos) << finished.out;
+}
+
+TEST_F(QuantizeTest, ShardsMergeToTheBytesOfOneRun) {
+  const auto calibrate = [&](const std::string& out, const Names& more) {
+    Names arguments{"calibrate",    path("model.onnx"), "-o",      path(out), "--images",
+                    path("images"), "--preprocess",     "cifar10", "--batch", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished finished = run(arguments);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+  };
+  calibrate("whole.json", {"--threads", "1"});
+  calibrate("threads.json", {"--threads", "2"});
+  calibrate("first.json", {"--shard", "1/2"});
+  calibrate("second.json", {"--shard", "2/2"});
+  const Finished merged = run({"calibrate", "--merge", path("first.json"), "--merge", path("second.json"),
+                               "-o", path("merged.json")});
+  EXPECT_EQ(merged.code, 0) << merged.err;
+  EXPECT_EQ(text_of(path("merged.json")), text_of(path("whole.json")));
+  EXPECT_EQ(text_of(path("threads.json")), text_of(path("whole.json")));
+}
+
+}  // namespace
+}  // namespace press::test
