@@ -279,6 +279,7 @@ std::vector<Value*> Graph::values() const {
 
 std::vector<Value*> Graph::constants() const {
   std::vector<Value*> values;
+  values.reserve(values_.size());
   for (const std::unique_ptr<Value>& value : values_) {
     if (value->is_constant()) values.push_back(value.get());
   }

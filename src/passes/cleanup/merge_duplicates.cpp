@@ -97,6 +97,7 @@ std::size_t merge_constants(Graph& graph) {
   }
   std::size_t merged = 0;
   std::unordered_multimap<std::uint64_t, Value*> kept;
+  kept.reserve(constants.size());
   for (Value* constant : constants) {
     if (!is_plain(*constant) || of_shape[shape_key(*constant->constant())] < 2) continue;
     const auto [first, last] = kept.equal_range(constant->constant()->hash());
