@@ -38,6 +38,7 @@ WHOLE = {  # what the tools' users run
 }
 # Why another tool may leave fewer nodes; by a part of the model's name.
 REASONS = {
+    "test_model_0_no_opt": "its shapes contradict each other, so that it runs nowhere, and nothing that needs them is done",
     "light_": "the weights are made by ConstantOfShape: folded, the file would grow from kilobytes to hundreds of megabytes",
     "Autoencoder1D": "the file lists its weights as inputs, which callers may override (--freeze-initializers folds them)",
     "Transformer_DeepQuant": "the file lists its constants as inputs, which callers may override (--freeze-initializers folds them)",

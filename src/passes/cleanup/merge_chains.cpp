@@ -16,7 +16,8 @@
 //                             the second one alone
 //
 // Conditions: as above; everything constant; the element types stay. The first operator is left where
-// others use it: the second then only reads earlier, and for reshapes and slices nothing is done.
+// others use it: the second then only reads earlier, and for slices, and reshapes that do not come back to
+// the first shape, nothing is done.
 //
 // Why it pays: each is a pass over memory, or at least a node, and they hide what stands behind them.
 #include <algorithm>
@@ -129,9 +130,12 @@ class Chains {
   }
 
   bool reshapes(Node& node, const Node& first) {
-    if (!is_private(node.input(0))) return false;
     const Type *in = types_.type(first.input(0)), *out = types_.type(node.output());
     if (in == nullptr || out == nullptr || !in->shape.has_value() || !out->shape.has_value()) return false;
+    const bool comes_back =
+        std::equal(in->shape->begin(), in->shape->end(), out->shape->begin(), out->shape->end(),
+                   [](const Dim& a, const Dim& b) { return same(a, b); });
+    if (!is_private(node.input(0)) && !comes_back) return false;
     const auto target = reshape_target_of(*in->shape, *out->shape);
     if (!target.has_value()) return false;
     Value* shape = add_integers(graph_, node.output()->name() + "_shape", *target);

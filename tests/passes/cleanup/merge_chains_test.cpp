@@ -60,6 +60,16 @@ TEST(MergeChains, MakesOneReshapeOfMany) {
                                 "y = Reshape(x, to)"));
 }
 
+TEST(MergeChains, ReadsWhatAReshapeComesBackToThoughOthersReadTheFirst) {
+  const PassRun run = run_pass(
+      "merge_chains",
+      R"(<ir_version: 8, opset_import: ["" : 13]> g (float[1,4,5] x) => (float[4,5] y, float[1,4,5] z)
+      <int64[2] flat = {4, 5}, int64[3] back = {1, 4, 5}> {
+      r = Relu(x) a = Reshape(r, flat) y = Neg(a) b = Reshape(a, back) z = Abs(b) })");
+  const Node* again = run.after.graph->outputs()[1].value->producer()->input(0)->producer();
+  EXPECT_TRUE(again->input(0)->producer()->is("Relu"));
+}
+
 TEST(MergeChains, KeepsAReshapeWithTwoOpenExtents) {
   expect_declines("merge_chains",
                   model("(float[N,M,4] x) => (float y) <int64[2] p = {-1, 4}, int64[2] q = {4, -1}>", R"(
