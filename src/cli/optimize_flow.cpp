@@ -46,6 +46,11 @@ Status OptimizeFlow::run(const Recipe& recipe, Console& console) const {
                                                  : fmt::format("written to '{}'", target.path);
   console.say(fmt::format("{}: {}\n{}", shown(input), where, text));
   for (const std::string& warning : report.warnings) console.warn(warning);
+  if (report.goal && !report.goal->met) {
+    return Error(
+        ErrorCode::kTargetMissed,
+        fmt::format("the goal is missed, this is the best that was found: {}", report.goal->sentence));
+  }
   return {};
 }
 

@@ -32,16 +32,6 @@ std::optional<Model> fused_form(const Model& model) {
   return fused;
 }
 
-/// A regular expression that finds this name and no other.
-std::string exactly(const std::string& name) {
-  std::string pattern = "^";
-  for (const char c : name) {
-    if (std::string_view("\\^$.|?*+()[]{}/").find(c) != std::string_view::npos) pattern += '\\';
-    pattern += c;
-  }
-  return pattern + "$";
-}
-
 double finite_or(const std::optional<double>& value, double fallback) {
   return value.value_or(fallback);
 }
@@ -162,6 +152,15 @@ ordered_json json_of(const std::vector<Outcome>& outcomes) {
 }
 
 }  // namespace
+
+std::string exactly(const std::string& name) {
+  std::string pattern = "^";
+  for (const char c : name) {
+    if (std::string_view("\\^$.|?*+()[]{}/").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern + "$";
+}
 
 Result<std::vector<LayerEvidence>> analyze_layers(const NamedModel& original, const NamedModel& compressed,
                                                   const SampleOptions& samples,

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "facts.h"
+#include "pipeline/mixed_precision.h"
 #include "pipeline/node_story.h"
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
@@ -31,6 +32,8 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kUpgradePass = "upgrade_opset";
 constexpr const char* kQuantizePass = "quantize_static";
 constexpr const char* kDynamicPass = "quantize_dynamic";
+constexpr const char* kQlinearPass = "write_qlinear";
+constexpr const char* kBf16Pass = "store_bf16";
 constexpr const char* kMagnitudePass = "prune_magnitude";
 constexpr const char* kChannelsPass = "prune_channels";
 constexpr const char* kWeightsPass = "quantize_weights";
@@ -80,6 +83,10 @@ class Run {
     context_.prune.nodes = both(recipe.nodes, recipe.prune_options.nodes);
     context_.quantize = recipe.quantize_options;
     context_.quantize.nodes = both(recipe.nodes, recipe.quantize_options.nodes);
+    if (recipe.target != nullptr) {
+      context_.quantize.narrow_weights = recipe.target->narrow_weights;
+      context_.quantize.contributed_operators = recipe.target->contributed;
+    }
     context_.fp16 = recipe.fp16_options;
     if (recipe.cluster) {
       context_.cluster = *recipe.cluster;
@@ -111,6 +118,7 @@ class Run {
       PRESS_ASSIGN(const WeightGrids grids, recovered_grids());
       context_.grids = &grids;
       PRESS_TRY(run_groups({{.passes = {kQuantizePass}}, cleanup_group()}));
+      if (recipe_.qlinear) PRESS_TRY(run_groups({{.passes = {kQlinearPass}}, cleanup_group()}));
       context_.calibration = nullptr;
       context_.grids = nullptr;
     }
@@ -123,6 +131,7 @@ class Run {
     if (wants(Precision::kFp16, kFp16Pass)) {
       PRESS_TRY(run_groups({{.passes = {kFp16Pass}}, cleanup_group()}));
     }
+    if (wants(Precision::kBf16, kBf16Pass)) PRESS_TRY(run_groups({{.passes = {kBf16Pass}}}));
     if (recipe_.store_options.form != StoreForm::kDense) PRESS_TRY(pack());
     if (options_.stamp) stamp();
     prepare_for_export(model_);
@@ -301,7 +310,9 @@ class Run {
   /// Keeps the network as it is, and the samples to compare with it on, where something is to be recovered.
   Status prepare_recovery() {
     const bool second_order = recipe_.prune && context_.prune.method == PruneMethod::kSecondOrder;
-    const bool quantizes = recipe_.precision != Precision::kAsIs && recipe_.precision != Precision::kFp16;
+    const bool quantizes = recipe_.precision == Precision::kInt8 ||
+                           recipe_.precision == Precision::kDynamic ||
+                           recipe_.precision == Precision::kWeights;
     const bool lossy = recipe_.prune || quantizes;
     if (!second_order && (!lossy || effort() == Recover::kNone)) return {};
     if (recipe_.calibration.path.empty()) {
@@ -371,11 +382,13 @@ class Run {
   Result<WeightGrids> recovered_grids() {
     if (!recovers()) return WeightGrids();
     const bool integers = recipe_.precision == Precision::kInt8;
-    PRESS_ASSIGN(const std::vector<LayerTask> tasks,
+    PRESS_ASSIGN(std::vector<LayerTask> tasks,
                  integers ? layers_to_quantize(model_, context_.quantize)
                  : recipe_.precision == Precision::kDynamic
                      ? layers_with_dynamic_inputs(model_, context_.quantize, nullptr)
                      : layers_with_small_weights(model_, context_.quantize, nullptr));
+    // Scales of blocks are not those of channels, which recovery chooses.
+    std::erase_if(tasks, [](const LayerTask& task) { return task.block > 0; });
     std::function<Status(Model&)> simulate;
     if (integers) simulate = [this](Model& copy) { return simulate_activations(copy, context_); };
     const Clock::time_point start = Clock::now();
@@ -497,6 +510,9 @@ Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const Optimi
         "int8 needs representative samples to measure the ranges of activations: give --calibration PATH (a "
         "folder of 100 to 500 images will do), or choose fp16");
   }
+  if (recipe.qlinear && recipe.quantize_options.activation_bits > 8) {
+    return Error(ErrorCode::kUsage, "QLinear operators have 8 bits: int16x8 has the format qdq alone");
+  }
   if (recipe.prune && recipe.prune_options.macs &&
       recipe.prune_options.structure != PruneStructure::kChannels) {
     return Error(ErrorCode::kUsage,
@@ -510,6 +526,7 @@ Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const Optimi
         "second-order pruning needs representative samples to measure what each weight is worth: give "
         "--calibration PATH, or choose magnitude");
   }
+  if (recipe.goal.given()) return optimize_to_goal(model, recipe, options);
   return Run(model, recipe, options).run();
 }
 

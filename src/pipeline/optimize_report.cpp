@@ -42,6 +42,23 @@ ordered_json json_of(const CalibrationReport& calibration) {
           {"seconds", calibration.seconds}};
 }
 
+ordered_json json_of(const GoalReport& goal) {
+  const auto number = [](const std::optional<double>& value) {
+    return value ? ordered_json(*value) : ordered_json(nullptr);
+  };
+  ordered_json spared = ordered_json::array();
+  for (const SparedLayer& layer : goal.spared)
+    spared.push_back({{"layer", layer.name}, {"sqnr_db_alone", number(layer.sqnr_db)}});
+  ordered_json attempts = ordered_json::array();
+  for (const GoalAttempt& attempt : goal.attempts) {
+    attempts.push_back({{"spared", attempt.spared},
+                        {"bytes", attempt.bytes},
+                        {"drop_points", number(attempt.drop)},
+                        {"agreement_percent", number(attempt.agreement)}});
+  }
+  return {{"met", goal.met}, {"sentence", goal.sentence}, {"spared", spared}, {"attempts", attempts}};
+}
+
 /// "1.08 MB -> 0.29 MB (0.27)".
 std::string change(const std::string& before, const std::string& after, std::int64_t from, std::int64_t to) {
   if (from == to) return before;
@@ -56,6 +73,7 @@ std::string to_json(const OptimizeReport& report) {
   json["passes"] = ordered_json::array();
   for (const PassReport& pass : report.passes) json["passes"].push_back(json_of(pass));
   json["calibration"] = report.calibration ? json_of(*report.calibration) : ordered_json(nullptr);
+  if (report.goal) json["goal"] = json_of(*report.goal);
   if (!report.explanation.empty()) json["explanation"] = report.explanation;
   json["warnings"] = report.warnings;
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
@@ -83,6 +101,14 @@ std::string summary(const OptimizeReport& report, bool verbose) {
       text += fmt::format("    {}\n", report.calibration->preprocess);
     for (const SkippedSample& sample : report.calibration->skipped) {
       text += fmt::format("    skipped '{}': {}\n", sample.name, sample.reason);
+    }
+  }
+  if (report.goal) {
+    text += fmt::format("  goal        {}\n", report.goal->sentence);
+    for (const SparedLayer& layer : report.goal->spared) {
+      text +=
+          fmt::format("    {} stays wider: compressed alone, it leaves the output {}\n", layer.name,
+                      layer.sqnr_db ? fmt::format("{:.1f} dB above its error", *layer.sqnr_db) : "as it is");
     }
   }
   const ModelSize& before = report.before;

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <bit>
 #include <charconv>
 
 #include "press/numeric/observer.h"
@@ -116,6 +117,7 @@ constexpr std::array<std::pair<std::string_view, Recover>, 4> kRecoveries{
 /// Is it signed?
 constexpr std::array<std::pair<std::string_view, bool>, 4> kActivationTypes{
     {{"uint8", false}, {"int8", true}, {"unsigned", false}, {"signed", true}}};
+constexpr std::array<std::pair<std::string_view, bool>, 2> kFormats{{{"qdq", false}, {"qlinear", true}}};
 constexpr std::array<std::pair<std::string_view, KMeansStart>, 3> kKMeansStarts{
     {{"linear", KMeansStart::kLinear},
      {"density", KMeansStart::kDensity},
@@ -144,7 +146,7 @@ Status set_precision(Recipe& recipe, const OptionValue& value) {
     int weight_bits;
     int activation_bits = 8;
   };
-  static constexpr std::array<std::pair<std::string_view, Form>, 9> kForms{{
+  static constexpr std::array<std::pair<std::string_view, Form>, 10> kForms{{
       {"int8", {Precision::kInt8, 8}},
       {"int8-dynamic", {Precision::kDynamic, 8}},
       {"int16x8", {Precision::kInt8, 8, 16}},
@@ -153,6 +155,7 @@ Status set_precision(Recipe& recipe, const OptionValue& value) {
       {"w3", {Precision::kWeights, 3}},
       {"w2", {Precision::kWeights, 2}},
       {"fp16", {Precision::kFp16, 8}},
+      {"bf16", {Precision::kBf16, 8}},
       {"none", {Precision::kAsIs, 8}},
   }};
   PRESS_ASSIGN(const Form form, choice(value, kForms));
@@ -230,7 +233,8 @@ constexpr RecipeOption kOptions[] = {
     {"model.opset", "--opset", OptionKind::kInteger, "N", "as the file says",
      "raise the model to this operator set, 13 to 25", PRESS_SET(opset, integer_from(value, 13, 25))},
     {"model.target", "--target", OptionKind::kText, "RUNTIME", "generic",
-     "where it will run: generic, onnxruntime-x86, onnxruntime-arm, tensorrt or openvino; decides which "
+     "where it will run: generic, onnxruntime-x86, onnxruntime-x86-avx2, onnxruntime-arm, tensorrt or "
+     "openvino; decides which "
      "fusions help, "
      "and the operator set that they may use",
      set_target},
@@ -271,7 +275,8 @@ constexpr RecipeOption kOptions[] = {
     {"quantize.type", "--quantize", OptionKind::kText, "TYPE", "none",
      "int8 (weights and activations, needs calibration images), int8-dynamic (ranges of activations are "
      "measured "
-     "in each run), int16x8 (activations of 16 bits), w8, w4, w3 or w2 (weights alone), fp16, or none",
+     "in each run), int16x8 (activations of 16 bits), w8, w4, w3 or w2 (weights alone), fp16, bf16 (weights "
+     "alone), or none",
      set_precision},
     {"quantize.weight-bits", "--weight-bits", OptionKind::kInteger, "N", "as the type",
      "bits of weights: 8, or 4 to 2 (the first and the last layer keep 8)",
@@ -287,6 +292,28 @@ constexpr RecipeOption kOptions[] = {
     {"quantize.per-channel", "--per-channel", OptionKind::kSwitch, "", "true",
      "int8 only: a scale for each output channel of a weight",
      PRESS_STORE(quantize_options.per_channel, bool)},
+    {"quantize.format", "--format", OptionKind::kText, "FORM", "qdq",
+     "int8 only: qdq (QuantizeLinear and DequantizeLinear around operators) or qlinear (QLinearConv, "
+     "QLinearMatMul, "
+     "…)",
+     PRESS_SET(qlinear, choice(value, kFormats))},
+    {"quantize.block-size", "--block-size", OptionKind::kInteger, "N", "none",
+     "w8 to w2: a scale for each N inputs of a MatMul or Gemm; a power of 2 from 16 to 1024",
+     [](Recipe& recipe, const OptionValue& value) -> Status {
+       PRESS_ASSIGN(const std::int64_t size, integer_from(value, 16, 1024));
+       if (!std::has_single_bit(static_cast<std::uint64_t>(size)))
+         return not_allowed(fmt::format("{} is no power of 2", size));
+       recipe.quantize_options.block_size = size;
+       return {};
+     }},
+    {"quantize.max-drop", "--max-drop", OptionKind::kNumber, "POINTS", "none",
+     "points of top-1 that may be lost on the calibration samples (labelled); sensitive layers stay wider "
+     "until "
+     "that holds",
+     PRESS_SET(goal.max_drop, number_within(value, 0, 100))},
+    {"quantize.min-agreement", "--min-agreement", OptionKind::kNumber, "PERCENT", "none",
+     "the same for the share of calibration samples with the same best class",
+     PRESS_SET(goal.min_agreement, number_within(value, 0, 100))},
     {"quantize.observer", "--observer", OptionKind::kText, "NAME", "min-max",
      "int8 only: ranges of activations: min-max, percentile, entropy or mse",
      PRESS_SET(quantize_options.observer, observer(value))},

@@ -7,7 +7,8 @@ namespace press {
 namespace {
 
 constexpr Target kTargets[] = {
-#define PRESS_TARGET(name, opset, disabled, summary) {name, opset, disabled, summary},
+#define PRESS_TARGET(name, opset, disabled, narrow_weights, contributed, summary) \
+  {name, opset, disabled, narrow_weights, contributed, summary},
 #include "pipeline/targets.def"
 };
 

@@ -66,6 +66,16 @@ struct QuantizeOptions {
   int activation_bits = 8;          // 8 or 16, asymmetric
   bool signed_activations = false;  // int8 or int16 in place of uint8 or uint16
   bool per_channel = true;
+  /// Weights of integer products in 7 bits: for CPUs that add pairs of 8-bit products in 16 bits with
+  /// saturation.
+  bool narrow_weights = false;
+  /// Weights alone: inputs of a MatMul or Gemm that share a scale, a power of 2 from 16 on; 0: all of a
+  /// channel.
+  std::int64_t block_size = 0;
+  /// Blocks as operators of ONNX Runtime's own domain.
+  bool contributed_operators = false;
+  /// With fewer than 8 bits: names of nodes, exactly, that keep 8.
+  std::vector<std::string> wide = {};
   Observer observer = Observer::kMinMax;
   double percentile = 99.99;  // of the values, for kPercentile
   NodeSelection nodes;

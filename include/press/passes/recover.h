@@ -20,6 +20,7 @@ namespace press {
 struct LayerTask {
   Node* node = nullptr;
   IntegerGrid grid;
+  std::int64_t block = 0;  // inputs that share a scale; 0: all of a channel
 };
 
 /// The layers that quantize_weights gives integer weights, in the order of the graph; `declined` (or null)

@@ -51,6 +51,9 @@ Result<Sensitivity> analyze_sensitivity(const NamedModel& model, const Recipe& r
                                         const SampleOptions& samples, int worst,
                                         const AnalysisOptions& options);
 
+/// A regular expression that finds this name and no other.
+std::string exactly(const std::string& name);
+
 /// "exclude 'conv1': +1.30 points, +12 kB": what leaving the layer out gains and costs against `whole`.
 std::string advice(const Outcome& left_out, const Outcome& whole);
 

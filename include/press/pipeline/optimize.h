@@ -35,11 +35,33 @@ struct CalibrationReport {
   double seconds = 0;
 };
 
+/// A layer that stays wider than asked for, so that the network keeps its accuracy.
+struct SparedLayer {
+  std::string name;
+  std::optional<double> sqnr_db;  // of the network's output with this layer alone compressed; nullopt: equal
+};
+
+/// A try of the search for AccuracyGoal: how many layers it spared, and what came of it.
+struct GoalAttempt {
+  std::size_t spared = 0;
+  std::int64_t bytes = 0;
+  std::optional<double> drop;       // points of top-1
+  std::optional<double> agreement;  // percent
+};
+
+struct GoalReport {
+  bool met = false;
+  std::string sentence;             // what was asked for and what was found
+  std::vector<SparedLayer> spared;  // of the result, most sensitive first
+  std::vector<GoalAttempt> attempts;
+};
+
 struct OptimizeReport {
   std::vector<PassReport> passes;
   ModelSize before;
   ModelSize after;
   std::optional<CalibrationReport> calibration;
+  std::optional<GoalReport> goal;
   std::vector<std::string> explanation;  // of the node that was asked for, one sentence each
   std::vector<std::string>
       warnings;  // what the user should know: larger than before, nothing pruned, raw pixels
@@ -67,8 +89,10 @@ inline constexpr std::int64_t kRecoveryBytes = 160 << 20;
 
 /// The interface is changed first, as far as the recipe says so. Cleanup always runs; then fusing, pruning,
 /// calibration and quantization, as far as the recipe asks for them. A recipe that asks for nothing cleans up
-/// and fuses. Errors: kUsage where the recipe does not fit together (int8 without calibration samples); those
-/// of the passes, of reading samples and of running the model; the model is then of no further use.
+/// and fuses. With an AccuracyGoal, layers are spared, the most sensitive first, until the result keeps it on
+/// the calibration samples; where it cannot, the model is the best that was found and the report's goal says
+/// so. Errors: kUsage where the recipe does not fit together (int8 without calibration samples); those of the
+/// passes, of reading samples and of running the model; the model is then of no further use.
 Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const OptimizeOptions& options = {});
 
 /// One of `count` parts of the calibration samples: the batches number index, index + count, ….

@@ -52,7 +52,15 @@ struct SampleOptions {
 
 /// What numbers become. kInt8: activations too, in ranges from calibration; kDynamic: in ranges of each run.
 /// kWeights: those of weights alone. Widths: QuantizeOptions.
-enum class Precision { kAsIs, kInt8, kDynamic, kWeights, kFp16 };
+enum class Precision { kAsIs, kInt8, kDynamic, kWeights, kFp16, kBf16 };
+
+/// What the result must keep on the calibration samples; layers stay wider until it does.
+struct AccuracyGoal {
+  std::optional<double> max_drop;       // points of top-1 that may be lost; needs labels
+  std::optional<double> min_agreement;  // percent of samples with the same best class
+
+  bool given() const { return max_drop.has_value() || min_agreement.has_value(); }
+};
 
 struct Recipe {
   bool freeze_initializers = false;  // on loading, see LoadOptions
@@ -63,6 +71,8 @@ struct Recipe {
   bool fuse = false;
   bool prune = false;
   Precision precision = Precision::kAsIs;
+  bool qlinear = false;  // int8: QLinear operators in place of pairs
+  AccuracyGoal goal;
   /// After pruning and quantization, where there are samples. Not given: kNone for int8 with weights of 8
   /// bits, else kFast.
   std::optional<Recover> recover;

@@ -13,6 +13,8 @@ struct Target {
   std::string_view name;
   std::int64_t opset;         // that fusions may ask for; 0: the model's own
   std::string_view disabled;  // passes, separated by spaces
+  bool narrow_weights;        // its int8 products saturate: weights of 7 bits
+  bool contributed;           // it has the operators of ONNX Runtime's own domain
   std::string_view summary;
 
   std::vector<std::string> disabled_passes() const;

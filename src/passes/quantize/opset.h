@@ -23,6 +23,8 @@ std::size_t raise_opset(Model& model);
 /// The first versions with weights of 4 and of 2 bits, and with activations of 16.
 inline constexpr std::int64_t kOpsetOf4Bits = 21;
 inline constexpr std::int64_t kOpsetOf16Bits = 21;
+/// And the first with scales in blocks.
+inline constexpr std::int64_t kOpsetOfBlocks = 21;
 inline constexpr std::int64_t kOpsetOf2Bits = 25;
 
 /// Nodes that mean something else in opset `target` (at most 25) and have no form there; for models of opset

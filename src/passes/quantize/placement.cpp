@@ -17,25 +17,6 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::size_t kReleasedBytes = std::size_t{1} << 20;
 
-/// The bounds of an elementwise clamp where they are constant.
-std::optional<Range> clamp_bounds(const Node& node) {
-  if (node.is("Relu")) return Range{0, kInfinity};
-  Range bounds{-kInfinity, kInfinity};
-  if (node.graph()->opset() < 11) {
-    bounds.lo = node.float_attribute("min", bounds.lo);
-    bounds.hi = node.float_attribute("max", bounds.hi);
-    return bounds;
-  }
-  for (const std::size_t index : {1U, 2U}) {
-    const Value* bound = node.input(index);
-    if (bound == nullptr) continue;
-    const Tensor* tensor = bound->constant();
-    if (tensor == nullptr || tensor->type() != DataType::kFloat || tensor->size() != 1) return std::nullopt;
-    (index == 1 ? bounds.lo : bounds.hi) = tensor->data<float>()[0];
-  }
-  return bounds;
-}
-
 bool is_float_constant(const Value* value) {
   return value != nullptr && value->constant() != nullptr && value->constant()->type() == DataType::kFloat;
 }
@@ -319,6 +300,24 @@ class Planner {
 };
 
 }  // namespace
+
+std::optional<Range> clamp_bounds(const Node& node) {
+  if (node.is("Relu")) return Range{0, kInfinity};
+  Range bounds{-kInfinity, kInfinity};
+  if (node.graph()->opset() < 11) {
+    bounds.lo = node.float_attribute("min", bounds.lo);
+    bounds.hi = node.float_attribute("max", bounds.hi);
+    return bounds;
+  }
+  for (const std::size_t index : {1U, 2U}) {
+    const Value* bound = node.input(index);
+    if (bound == nullptr) continue;
+    const Tensor* tensor = bound->constant();
+    if (tensor == nullptr || tensor->type() != DataType::kFloat || tensor->size() != 1) return std::nullopt;
+    (index == 1 ? bounds.lo : bounds.hi) = tensor->data<float>()[0];
+  }
+  return bounds;
+}
 
 /// Reads the bytes as they stand in the file: no aligned copy of the weights is made, pages are let go of.
 Status check_finite(const Value& value, const Node& node, std::string_view what) {

@@ -53,6 +53,9 @@ using Observations = std::function<std::optional<Observed>(const Value&)>;
 /// Errors (kInput): a weight or bias that is NaN or infinite.
 Result<Placement> place(const Graph& graph, const NodeMatcher& selected, const Observations& observations);
 
+/// The bounds of an elementwise clamp (Relu, Clip) where they are constant.
+std::optional<Range> clamp_bounds(const Node& node);
+
 /// Errors (kInput): an element of the constant `value` (a weight or `what` else of `node`) that is NaN or
 /// infinite.
 Status check_finite(const Value& value, const Node& node, std::string_view what);

@@ -23,6 +23,7 @@
 #include <map>
 
 #include "passes/declarations.h"
+#include "passes/quantize/narrow_weights.h"
 #include "passes/quantize/opset.h"
 #include "passes/quantize/placement.h"
 #include "passes/selection.h"
@@ -147,7 +148,10 @@ class Writer {
       if (const auto given = context_.grids->find(weight->name()); given != context_.grids->end())
         scales = given->second.scales;
     }
-    if (scales.empty()) scales = weight_scales(rows, layout);
+    // Convolutions have unsigned weights, which are multiplied without saturation.
+    if (scales.empty())
+      scales = node->is("Conv") ? weight_scales(rows, layout)
+                                : quantize::product_scales(rows, layout, context_.quantize);
     const std::vector<std::int8_t> integers = quantize_weights(rows, layout, scales);
     const Tensor tensor =
         node->is("Conv") ? unsigned_integers(weight->constant()->dims(), integers) : columns(integers, layer);
@@ -220,7 +224,7 @@ Result<std::vector<LayerTask>> layers_with_dynamic_inputs(const Model& model, co
       continue;
     }
     PRESS_TRY(quantize::check_finite(*constant_weight(*node), *node, "weight"));
-    tasks.push_back({node, {}});
+    tasks.push_back({node, node->is("Conv") ? IntegerGrid() : quantize::product_grid(options)});
   }
   return tasks;
 }

@@ -23,6 +23,7 @@
 // It pays with a quarter of the size and integer arithmetic. Formulas: numeric/quantization.h; where scales
 // go: placement.h.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
@@ -34,6 +35,7 @@
 #include <vector>
 
 #include "passes/declarations.h"
+#include "passes/quantize/narrow_weights.h"
 #include "passes/quantize/opset.h"
 #include "passes/quantize/packed_integers.h"
 #include "passes/quantize/placement.h"
@@ -169,6 +171,8 @@ class Rewriter {
   }
 
   std::size_t raised_scales() const { return raised_; }
+  /// Layers whose products do not fit 16 bits in pairs.
+  const std::vector<std::string>& saturating() const { return saturating_; }
 
  private:
   Status choose_scales(const Placement& placement) {
@@ -224,7 +228,8 @@ class Rewriter {
 
     const Tensor weights = *weight->constant();
     const WeightGrid* grid = per_channel && grids_ != nullptr ? find_grid(weight->name()) : nullptr;
-    std::vector<float> scales = grid != nullptr ? grid->scales : weight_scales(weights.data<float>(), layout);
+    std::vector<float> scales =
+        grid != nullptr ? grid->scales : quantize::product_scales(weights.data<float>(), layout, options_);
     Value* bias = unit.bias_node != nullptr ? unit.bias_node->input(unit.bias_index) : nullptr;
     if (bias != nullptr) raised_ += fit_scales_to_bias(bias->constant()->data<float>(), input_scale, scales);
 
@@ -233,6 +238,7 @@ class Rewriter {
     auto copy = std::ranges::find(copies, scales, &Quantized::scales);
     if (copy == copies.end()) {
       const std::vector<std::int8_t> integers = quantize_weights(weights.data<float>(), layout, scales);
+      if (saturates(*node, *weight, integers)) saturating_.push_back(node->label());
       Value* scale = add_scales(weight, scales, per_channel);
       Value* stored = add_integers(weight, integers, grid, node);
       Value* dequantized = add_dequantize(weight, stored, scale, axis, node);
@@ -264,6 +270,24 @@ class Rewriter {
     }
     Value* dequantized = add_dequantize(bias, integers, unit_of_bias, per_channel ? 0 : -1, unit.bias_node);
     replace_input(unit.bias_node, unit.bias_index, dequantized);
+  }
+
+  /// Kernels walk along the inputs of a product, and along the channels of a convolution.
+  bool saturates(const Node& node, const Value& weight, const std::vector<std::int8_t>& integers) const {
+    const std::optional<LinearLayer> layer = linear_layer(node);
+    if (options_.activation_type() != DataType::kUint8 || !layer.has_value()) return false;
+    const Dims& dims = weight.constant()->dims();
+    const bool conv = node.is("Conv");
+    const auto channels = static_cast<std::size_t>(conv ? dims[1] : layer->inputs);
+    const std::size_t places = conv ? static_cast<std::size_t>(layer->inputs) / channels : 1;
+    const auto height = static_cast<std::size_t>(layer->outputs);
+    std::vector<std::int8_t> rows(integers.size());
+    for (std::size_t i = 0; i < integers.size(); ++i) {
+      const std::size_t row = layer->weight_transposed ? i % height : i / (channels * places);
+      const std::size_t channel = layer->weight_transposed ? i / height : i / places % channels;
+      rows[(row * places + i % places) * channels + channel] = integers[i];
+    }
+    return quantize::can_saturate(rows, channels);
   }
 
   Value* add_scales(const Value* original, const std::vector<float>& scales, bool per_channel) {
@@ -409,6 +433,7 @@ class Rewriter {
   std::map<Dims, Value*> weight_zero_points_;
   std::vector<std::pair<Value*, Value*>> replaced_;
   std::size_t raised_ = 0;
+  std::vector<std::string> saturating_;
 };
 
 /// The ranges of a calibration table, as the options' observer sees them. Errors (kUsage): the table was
@@ -458,13 +483,15 @@ Result<std::vector<LayerTask>> layers_to_quantize(const Model& model, const Quan
   for (const LinearUnit& unit : placement.linear) {
     const bool own_weight = unit.node->input(unit.weight_index)->has_one_use();
     if (unit.axis.has_value() && own_weight && linear_layer(*unit.node).has_value())
-      tasks.push_back({unit.node, {}});
+      tasks.push_back({unit.node, quantize::product_grid(options)});
   }
   if (options.weight_bits >= kWideBits) return tasks;
   const std::int32_t largest = (1 << (options.weight_bits - 1)) - 1;
   for (LayerTask& task : tasks) {
     const bool at_the_ends = &task == &tasks.front() || &task == &tasks.back();
-    if (!at_the_ends) task.grid = {-largest - 1, largest, true};
+    const bool wide =
+        at_the_ends || std::ranges::find(options.wide, selection_name(*task.node)) != options.wide.end();
+    if (!wide) task.grid = {-largest - 1, largest, true};
   }
   return tasks;
 }
@@ -538,6 +565,17 @@ Result<PassOutcome> quantize_static(Model& model, const PassContext& context) {
     outcome.notes.push_back(
         fmt::format("{} channels have weights near 0 beside their bias and are left with the bias",
                     rewriter.raised_scales()));
+  }
+  if (const std::vector<std::string>& layers = rewriter.saturating(); !layers.empty()) {
+    constexpr std::size_t kNamed = 16;
+    outcome.notes.push_back(fmt::format(
+        "{} layers may saturate on x86 CPUs without VNNI (--target onnxruntime-x86-avx2 gives weights 7 "
+        "bits): "
+        "{}{}",
+        layers.size(),
+        fmt::join(layers.begin(),
+                  layers.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, layers.size())), ", "),
+        layers.size() > kNamed ? ", …" : ""));
   }
   const auto left = std::ranges::count_if(model.graph->nodes_snapshot(),
                                           [](const Node* node) { return node->is("BatchNormalization"); });

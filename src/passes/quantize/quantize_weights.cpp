@@ -13,7 +13,8 @@
 // weight's name.
 //
 // Conditions: a Conv over one or two axes, Gemm or MatMul with a constant float32 weight that no other node
-// reads. It pays with bytes alone: runtimes compute in float.
+// reads. With QuantizeOptions::block_size, each so many inputs of a MatMul or Gemm have a scale of their own
+// (opset 21, or MatMulNBits of ONNX Runtime). It pays with bytes alone: runtimes compute in float.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "passes/quantize/opset.h"
 #include "passes/quantize/packed_integers.h"
 #include "passes/quantize/placement.h"
+#include "passes/quantize/weight_blocks.h"
 #include "passes/selection.h"
 #include "press/ops/linear_layer.h"
 #include "press/ops/operator.h"
@@ -65,6 +67,7 @@ class Writer {
     Node* node = task.node;
     const LinearLayer layer = *linear_layer(*node);
     Value* weight = node->input(layer.weight_input);
+    if (task.block > 0) return quantize_in_blocks(node, layer, task);
     const WeightGrid* given = nullptr;
     if (context_.grids != nullptr) {
       if (const auto found = context_.grids->find(weight->name()); found != context_.grids->end())
@@ -86,14 +89,28 @@ class Writer {
     }
     if (const std::int64_t axis = *weight_channel_axis(*node); axis != 1)
       spec.attributes.push_back({"axis", axis, {}});
-    Value* dequantized = graph_.add_node(std::move(spec), node)->output();
+    put_in_place(node, layer, graph_.add_node(std::move(spec), node)->output());
+  }
+
+ private:
+  void quantize_in_blocks(Node* node, const LinearLayer& layer, const LayerTask& task) {
+    const quantize::BlockedWeight weight = quantize::round_in_blocks(*node, layer, task.grid, task.block);
+    if (context_.quantize.contributed_operators) {
+      quantize::replace_by_mat_mul_n_bits(node, layer, weight);
+    } else {
+      put_in_place(node, layer,
+                   quantize::add_blocked_dequantize(node, layer, weight, stored_type(weight.limits)));
+    }
+  }
+
+  void put_in_place(Node* node, const LinearLayer& layer, Value* dequantized) {
+    Value* weight = node->input(layer.weight_input);
     graph_.set_input(node, layer.weight_input, dequantized);
     const std::string name = weight->name();
     graph_.erase(weight);
     dequantized->set_name(name);
   }
 
- private:
   DataType stored_type(const IntegerGrid& limits) const {
     if (limits.lo < 0) return DataType::kInt8;
     if (limits.hi <= 3 && graph_.opset() >= kOpsetOf2Bits) return DataType::kUint2;
@@ -143,8 +160,12 @@ Result<std::vector<LayerTask>> layers_with_small_weights(const Model& model, con
   }
   for (LayerTask& task : tasks) {
     const bool at_the_ends = task.node == layers.front() || task.node == layers.back();
-    if (options.weight_bits < kWideBits && !at_the_ends)
-      task.grid = {0, (1 << options.weight_bits) - 1, false};
+    const std::string_view name = selection_name(*task.node);
+    const bool wide = options.weight_bits == kWideBits || at_the_ends ||
+                      std::ranges::find(options.wide, name) != options.wide.end();
+    if (!wide) task.grid = {0, (1 << options.weight_bits) - 1, false};
+    const bool takes_blocks = !task.node->is("Conv") && (!wide || options.weight_bits == kWideBits);
+    if (takes_blocks) task.block = options.block_size;
   }
   return tasks;
 }
@@ -153,7 +174,7 @@ namespace passes {
 
 Result<PassOutcome> quantize_weights(Model& model, const PassContext& context) {
   PassOutcome outcome;
-  PRESS_ASSIGN(const std::vector<LayerTask> tasks,
+  PRESS_ASSIGN(std::vector<LayerTask> tasks,
                layers_with_small_weights(model, context.quantize, &outcome.declined));
   if (tasks.empty()) return outcome;
   const std::int64_t opset = model.graph->opset();
@@ -162,9 +183,12 @@ Result<PassOutcome> quantize_weights(Model& model, const PassContext& context) {
                  fmt::format("weights with a scale a channel need opset {}, the model stays at {}",
                              kUpgradedOpset, opset));
   }
-  const std::int64_t wanted = context.quantize.weight_bits == 2   ? kOpsetOf2Bits
-                              : context.quantize.weight_bits <= 4 ? kOpsetOf4Bits
-                                                                  : kUpgradedOpset;
+  const bool in_blocks = std::ranges::any_of(tasks, [](const LayerTask& task) { return task.block > 0; });
+  const bool contributed = context.quantize.contributed_operators;
+  const std::int64_t wanted = context.quantize.weight_bits == 2 ? kOpsetOf2Bits
+                              : context.quantize.weight_bits <= 4 || (in_blocks && !contributed)
+                                  ? kOpsetOf4Bits
+                                  : kUpgradedOpset;
   for (const std::int64_t target : {wanted, kOpsetOf4Bits}) {
     if (target > wanted || target <= model.graph->opset()) continue;
     const std::vector<Declined> obstacles = obstacles_to_newer_opset(model, target);
@@ -176,6 +200,10 @@ Result<PassOutcome> quantize_weights(Model& model, const PassContext& context) {
     outcome.notes.push_back(
         fmt::format("stored in wider integers, as the model stays below opset {}: node {}: {}", target,
                     obstacles.front().node, obstacles.front().reason));
+  }
+  if (in_blocks && !contributed && model.graph->opset() < kOpsetOfBlocks) {
+    outcome.notes.push_back(fmt::format("one scale a channel, as blocks need opset {}", kOpsetOfBlocks));
+    for (LayerTask& task : tasks) task.block = 0;
   }
   Writer writer(*model.graph, context);
   for (const LayerTask& task : tasks) writer.quantize(task);

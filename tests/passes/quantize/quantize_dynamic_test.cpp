@@ -96,6 +96,16 @@ TEST(QuantizeDynamic, TakesTheScalesThatRecoveryChose) {
   }
 }
 
+TEST(QuantizeDynamic, GivesProductsSevenBitsOnRequest) {
+  PassRunOptions options{.tolerance = 0.05};
+  options.context.quantize.narrow_weights = true;
+  const PassRun run = run_pass(kPass, kProducts, options);
+  for (const Node* node : run.after.graph->nodes()) {
+    if (!node->is("MatMulInteger")) continue;
+    for (const std::int8_t weight : node->input(1)->constant()->data<std::int8_t>()) EXPECT_LE(weight, 63);
+  }
+}
+
 TEST(QuantizeDynamic, RaisesTheOpset) {
   const PassRun run = run_pass(kPass, R"(
     <ir_version: 7, opset_import: ["": 9]>

@@ -109,6 +109,23 @@ TEST(QuantizeStatic, TakesSignedActivationsOnRequest) {
       -128);
 }
 
+TEST(QuantizeStatic, NamesLayersThatMaySaturateAndNarrowsThem) {
+  const CalibrationTable table = table_of({{"x", {0, 255}}, {"y", {0, 255}}});
+  constexpr std::string_view kNeighbours = R"(
+    <ir_version: 7, opset_import: ["": 13]>
+    g (float[N,2,2,2] x) => (float[N,2,2,2] y) <float[2,2,1,1] w = {127, 63, 127, -127}> { y = Conv(x, w) })";
+  const PassRun wide = quantize(kNeighbours, table);
+  ASSERT_EQ(wide.outcome.notes.size(), 1U);
+  EXPECT_NE(wide.outcome.notes[0].find("1 layers may saturate"), std::string::npos) << wide.outcome.notes[0];
+  PassRunOptions options{.executable = false};
+  options.context.quantize.narrow_weights = true;
+  const PassRun narrow = quantize(kNeighbours, table, options);
+  EXPECT_TRUE(narrow.outcome.notes.empty());
+  const std::span<const std::int8_t> found =
+      find_node(narrow.after, "Conv")->input(1)->producer()->input(0)->constant()->data<std::int8_t>();
+  EXPECT_EQ(std::vector<int>(found.begin(), found.end()), (std::vector<int>{63, 31, 63, -63}));
+}
+
 PassRunOptions wide_activations() {
   PassRunOptions options;
   options.context.quantize.activation_bits = 16;

@@ -76,6 +76,76 @@ TEST(QuantizeWeights, TakesTheIntegersThatRecoveryChose) {
   EXPECT_EQ(std::vector<std::int8_t>(found.begin(), found.end()), (std::vector<std::int8_t>{2, 1, -1, 8}));
 }
 
+/// MatMul of 40 inputs, whose last block is short, between two small layers.
+Model model_with_wide_layer(std::string_view layer) {
+  Model model = parse(R"(
+    <ir_version: 8, opset_import: ["" : 13]>
+    g (float[N,4] x) => (float[N,2] y) <float[1] a = {0}, float[1] b = {0}, float[3] bias = {1, 2, 3}, float[1] c = {0}>
+    {
+      one = MatMul (x, a)
+      )" + std::string(layer) +
+                      R"(
+      y = MatMul (two, c)
+    })");
+  for (Value* value : model.graph->constants()) {
+    const bool turned = layer.find("transB") != std::string_view::npos;
+    if (value->name() == "a") value->set_constant(seeded_tensor(DataType::kFloat, {4, 40}, 3));
+    if (value->name() == "b")
+      value->set_constant(seeded_tensor(DataType::kFloat, turned ? Dims{3, 40} : Dims{40, 3}, 4));
+    if (value->name() == "c") value->set_constant(seeded_tensor(DataType::kFloat, {3, 2}, 5));
+  }
+  return model;
+}
+
+TEST(QuantizeWeights, GivesEachBlockOfInputsAScale) {
+  PassRunOptions options = with_bits(4, 0.2);
+  options.context.quantize.block_size = 16;
+  const PassRun run = run_pass("quantize_weights", model_with_wide_layer("two = MatMul (one, b)"), options);
+  const Node& dequantize = *layers_of(run.after)[1]->input(1)->producer();
+  EXPECT_EQ(dequantize.int_attribute("block_size", 0), 16);
+  EXPECT_EQ(dequantize.int_attribute("axis", 1), 0);
+  EXPECT_EQ(dequantize.input(0)->constant()->type(), DataType::kUint4);
+  EXPECT_EQ(dequantize.input(1)->constant()->dims(), (Dims{3, 3}));
+  EXPECT_EQ(layers_of(run.after)[0]->input(1)->producer()->int_attribute("block_size", 0), 0);
+}
+
+TEST(QuantizeWeights, GivesBlocksOfATransposedGemmTheirScales) {
+  PassRunOptions options = with_bits(8, 0.02);
+  options.context.quantize.block_size = 32;
+  const PassRun run =
+      run_pass("quantize_weights", model_with_wide_layer("two = Gemm <transB = 1> (one, b, bias)"), options);
+  const Node& dequantize = *layers_of(run.after)[1]->input(1)->producer();
+  EXPECT_EQ(dequantize.int_attribute("axis", 1), 1);
+  EXPECT_EQ(dequantize.input(0)->constant()->type(), DataType::kInt8);
+  EXPECT_EQ(dequantize.input(1)->constant()->dims(), (Dims{3, 2}));
+  EXPECT_EQ(run.after.graph->opset(), 21);
+}
+
+TEST(QuantizeWeights, WritesBlocksAsMatMulNBits) {
+  for (const int bits : {8, 4, 2}) {
+    PassRunOptions options = with_bits(bits, bits == 8 ? 0.02 : bits == 4 ? 0.2 : 0.8);
+    options.context.quantize.block_size = 16;
+    options.context.quantize.contributed_operators = true;
+    const PassRun run = run_pass("quantize_weights",
+                                 model_with_wide_layer("two = Gemm <transB = 1> (one, b, bias)"), options);
+    std::size_t found = 0;
+    for (const Node* node : run.after.graph->nodes()) {
+      if (!node->is("MatMulNBits", "com.microsoft") || node->int_attribute("K", 0) != 40) continue;
+      EXPECT_EQ(node->int_attribute("bits", 0), bits);
+      EXPECT_EQ(node->input(1)->constant()->dims(), (Dims{3, 3, 16 * bits / 8}));
+      ++found;
+    }
+    EXPECT_EQ(found, 1U);
+  }
+}
+
+TEST(QuantizeWeights, KeepsEightBitsWhereTold) {
+  PassRunOptions options = with_bits(4, 0.05);
+  options.context.quantize.wide = {"two"};
+  const PassRun run = run_pass("quantize_weights", kThreeLayers, options);
+  EXPECT_EQ(weight_of(*layers_of(run.after)[1]).type(), DataType::kInt8);
+}
+
 TEST(QuantizeWeights, LeavesWhatIsSharedOrNotSelected) {
   expect_declines("quantize_weights", R"(
     <ir_version: 8, opset_import: ["" : 13]>
