@@ -32,6 +32,8 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kUpgradePass = "upgrade_opset";
 constexpr const char* kQuantizePass = "quantize_static";
 constexpr const char* kDynamicPass = "quantize_dynamic";
+constexpr const char* kFoldPass = "fold_quantized_weights";
+constexpr const char* kRemovePass = "remove_quantization";
 constexpr const char* kQlinearPass = "write_qlinear";
 constexpr const char* kBf16Pass = "store_bf16";
 constexpr const char* kMagnitudePass = "prune_magnitude";
@@ -156,6 +158,8 @@ class Run {
   std::vector<PassGroup> first_groups() const {
     std::vector<PassGroup> groups;
     if (recipe_.inline_functions) groups.push_back(family_group("functions"));
+    if (recipe_.requantize) groups.push_back({.passes = {kRemovePass}});
+    groups.push_back({.passes = {kFoldPass}});
     groups.push_back(cleanup_group());
     if (context_.opset > 0) groups.push_back({.passes = {kUpgradePass}});
     if (recipe_.fuse || recipe_.asks_for_nothing()) {

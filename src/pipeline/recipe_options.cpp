@@ -306,6 +306,9 @@ constexpr RecipeOption kOptions[] = {
        recipe.quantize_options.block_size = size;
        return {};
      }},
+    {"quantize.requantize", "--requantize", OptionKind::kSwitch, "", "false",
+     "take out the QuantizeLinear and DequantizeLinear that the model brings and quantize it anew",
+     PRESS_STORE(requantize, bool)},
     {"quantize.max-drop", "--max-drop", OptionKind::kNumber, "POINTS", "none",
      "points of top-1 that may be lost on the calibration samples (labelled); sensitive layers stay wider "
      "until "

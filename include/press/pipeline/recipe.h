@@ -71,7 +71,8 @@ struct Recipe {
   bool fuse = false;
   bool prune = false;
   Precision precision = Precision::kAsIs;
-  bool qlinear = false;  // int8: QLinear operators in place of pairs
+  bool qlinear = false;     // int8: QLinear operators in place of pairs
+  bool requantize = false;  // quantization that the file brings is taken out first
   AccuracyGoal goal;
   /// After pruning and quantization, where there are samples. Not given: kNone for int8 with weights of 8
   /// bits, else kFast.
