@@ -28,15 +28,17 @@ class QuantizeVerb : public Verb {
 
   void declare(CLI::App& app) override {
     flow_.declare(app);
-    flags_.add(app, "quantize.type",
-               {.flag = "--type",
-                .fallback = "int8",
-                .help = "int8; int8-dynamic (no samples); int16x8; w8, w4, w3, w2 (weights alone); fp16"});
+    flags_.add(
+        app, "quantize.type",
+        {.flag = "--type",
+         .fallback = "int8",
+         .help = "int8; int8-dynamic (no samples); int16x8; w8, w4, w3, w2 (weights alone); fp16; bf16"});
     flags_.add(app, "recover.effort", {});
     flags_.add(app, "calibration.images", {.fallback = "none"});
     flags_.add(app, "calibration.limit", {.fallback = "200", .group = kSamplesGroup});
     flags_.add_samples(app);
     flags_.add_section(app, {"quantize."}, "Quantization");
+    flags_.add(app, "model.target", {.group = "Quantization"});
     flags_.add(app, "fuse", {.fallback = "true", .group = "Quantization"});
     flags_.add_section(app, {"store."}, "Storage");
     flags_.add_selection(app);

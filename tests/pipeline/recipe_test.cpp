@@ -97,6 +97,23 @@ TEST(ParseRecipe, ValueOutOfRangeSaysWhatIsAllowed) {
   EXPECT_NE(error_of("[preprocess]\npreset = 'imagnet'\n"), "");
 }
 
+TEST(ParseRecipe, ReadsTheFormsOfQuantization) {
+  const auto recipe = parse_recipe(
+      "[quantize]\ntype = 'int16x8'\nactivations = 'signed'\nformat = 'qlinear'\nblock-size = 32\n"
+      "operators = ['Conv']\nrequantize = true\nmax-drop = 0.5\nmin-agreement = 99\n",
+      "r.toml");
+  ASSERT_TRUE(recipe.ok()) << recipe.error().message();
+  EXPECT_EQ(recipe->precision, Precision::kInt8);
+  EXPECT_EQ(recipe->quantize_options.activation_type(), DataType::kInt16);
+  EXPECT_TRUE(recipe->qlinear);
+  EXPECT_TRUE(recipe->requantize);
+  EXPECT_EQ(recipe->quantize_options.block_size, 32);
+  EXPECT_EQ(recipe->quantize_options.nodes.operators, std::vector<std::string>{"Conv"});
+  EXPECT_EQ(recipe->goal.max_drop, 0.5);
+  EXPECT_EQ(recipe->goal.min_agreement, 99);
+  EXPECT_NE(error_of("[quantize]\nblock-size = 48\n").find("48 is no power of 2"), std::string::npos);
+}
+
 TEST(ParseRecipe, BrokenTomlNamesTheLine) {
   EXPECT_TRUE(error_of("fuse = true\nfuse = = 1\n").starts_with("recipe 'r.toml', line 2: "));
 }

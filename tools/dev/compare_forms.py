@@ -24,9 +24,9 @@ from onnx import numpy_helper
 
 FORMS = {
     "int8": [], "int8 signed": ["--activations", "int8"], "int8 per tensor": ["--no-per-channel"],
-    "int8 w4": ["--weight-bits", "4"], "int8 7 bits": ["--target", "onnxruntime-x86-avx2"],
+    "int8 w4": ["--weight-bits", "4", "--recover", "fast"], "int8 7 bits": ["--target", "onnxruntime-x86-avx2"],
     "int8 qlinear": ["--format", "qlinear"], "int8-dynamic": [], "int8-dynamic all": ["--operators", "Conv", "--operators",
-    "Gemm", "--operators", "MatMul"], "int16x8": [], "int16x8 signed": ["--activations", "int16"],
+    "Gemm", "--operators", "MatMul"], "int16x8": [], "int16x8 signed": ["--activations", "signed"],
     "w8": [], "w4": [], "w3": [], "w2": [], "w4 palette": ["--store", "palette"], "w4 auto": ["--store", "auto"],
     "w2 auto": ["--store", "auto"], "w8 blocks": ["--block-size", "32"], "w4 blocks": ["--block-size", "32"],
     "w2 blocks": ["--block-size", "16"], "w4 n-bits": ["--block-size", "32", "--target", "onnxruntime-x86"],
@@ -64,9 +64,10 @@ def in_ours(run_model, path, feed, folder):
 def try_form(form, options, model, folder, feed, reference):
     path = pathlib.Path(folder, "form.onnx")
     path.unlink(missing_ok=True)
+    flags = FORMS[form] if "--recover" in FORMS[form] else ["--recover", "none", *FORMS[form]]
     done = subprocess.run([options.compress, "quantize", str(model), "-o", str(path), "--type", form.split()[0],
-                           "--calibration", f"{folder}/calibration.npy", "--recover", "none", "--threads", "1",
-                           *FORMS[form]], capture_output=True, text=True)
+                           "--calibration", f"{folder}/calibration.npy", "--threads", "1", *flags],
+                          capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError("compress: " + done.stderr.strip()[-200:])
     theirs, kinds = in_onnxruntime(path, feed, pathlib.Path(folder, "optimized.onnx"))

@@ -32,7 +32,8 @@ namespace {
 constexpr std::int64_t kLowestOpset = 7;
 constexpr std::int64_t kIrVersionOfOpset13 = 7;
 
-/// Operators of opsets 7 to 13 whose nodes mean the same in opset 13.
+/// Operators of opsets 7 to 13 whose nodes mean the same in opset 13. LayerNormalization belongs to opset 17,
+/// but ONNX Runtime reads it in any, and files have it.
 constexpr auto kUnchanged = std::to_array<std::string_view>({
     "Abs",
     "Acos",
@@ -93,6 +94,7 @@ constexpr auto kUnchanged = std::to_array<std::string_view>({
     "IsNaN",
     "LRN",
     "LSTM",
+    "LayerNormalization",
     "LeakyRelu",
     "Less",
     "LessOrEqual",

@@ -158,9 +158,7 @@ class Rewriter {
     const std::optional<Scaled> input = activation(node->input(0));
     std::optional<Scaled> weight = dequantized(node->input(1));
     if (!input || !weight) return "its input or its weight is not of 8 bits";
-    std::vector<Value*> inputs = {input->integers,    input->scale,           input->zero_point,
-                                  weight->integers,   weight->scale,          zero_of(*weight),
-                                  end_->scaled.scale, end_->scaled.zero_point};
+    Value* biases = nullptr;
     if (node->input(2) != nullptr) {
       const Node* bias = node->input(2)->producer();
       if (bias == nullptr || !bias->is("DequantizeLinear") || constant_of(bias->input(0)) == nullptr ||
@@ -168,8 +166,12 @@ class Rewriter {
           !is_product(bias->input(1), *input, *weight)) {
         return "its bias does not stand in units of input scale times weight scale";
       }
-      inputs.push_back(bias->input(0));
+      biases = bias->input(0);
     }
+    std::vector<Value*> inputs = {input->integers,    input->scale,           input->zero_point,
+                                  weight->integers,   weight->scale,          zero_of(*weight),
+                                  end_->scaled.scale, end_->scaled.zero_point};
+    if (biases != nullptr) inputs.push_back(biases);
     replace(node, {.op_type = "QLinearConv", .inputs = std::move(inputs), .attributes = node->attributes()});
     return {};
   }
