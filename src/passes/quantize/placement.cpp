@@ -114,7 +114,9 @@ class Planner {
       unit.bias_node = node;
       unit.bias_index = static_cast<std::size_t>(bias);
       const Value* value = node->input(unit.bias_index);
-      if (!is_float_constant(value) || value->constant()->size() != unit.layout.channels) {
+      const bool along_rows = is_float_constant(value) && value->constant()->dims().size() > 1 &&
+                              value->constant()->dims().back() != unit.layout.channels;
+      if (!is_float_constant(value) || value->constant()->size() != unit.layout.channels || along_rows) {
         return (decline(*node, "its bias is not a constant with one element a channel"), Status());
       }
     } else if (one_matrix) {

@@ -253,9 +253,10 @@ class Rewriter {
 
     if (bias == nullptr) return;
     const Tensor reals = *bias->constant();
-    Value* integers =
-        graph_.add_constant(Tensor::of(reals.dims(), quantize_bias(reals.data<float>(), input_scale, scales)),
-                            graph_.fresh_name(bias->name() + "_q"));
+    // One dim, along which the scales lie: a Gemm's bias may have two in the file.
+    Value* integers = graph_.add_constant(
+        Tensor::of({reals.size()}, quantize_bias(reals.data<float>(), input_scale, scales)),
+        graph_.fresh_name(bias->name() + "_q"));
     Value* unit_of_bias = nullptr;
     if (copy->scale->constant()->size() < kSmallestComputedScale) {
       unit_of_bias = add_scales(bias, bias_scales(input_scale, scales), per_channel);

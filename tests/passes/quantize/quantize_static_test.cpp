@@ -109,6 +109,24 @@ TEST(QuantizeStatic, TakesSignedActivationsOnRequest) {
       -128);
 }
 
+TEST(QuantizeStatic, FlattensTheBiasOfAGemm) {
+  const CalibrationTable table = table_of({{"x", {-1, 1}}, {"y", {-4, 4}}});
+  const PassRun run = quantize(R"(
+    <ir_version: 7, opset_import: ["": 13]>
+    g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}, float[1,2] b = {1, -1}> { y = Gemm(x, w, b) })",
+                               table, {.tolerance = 0.05});
+  EXPECT_EQ(find_node(run.after, "Gemm")->input(2)->producer()->input(0)->constant()->dims(), Dims{2});
+}
+
+TEST(QuantizeStatic, LeavesAGemmWithABiasForEachRow) {
+  const CalibrationTable table = table_of({{"x", {-1, 1}}, {"y", {-4, 4}}});
+  const PassRun run = quantize(R"(
+    <ir_version: 7, opset_import: ["": 13]>
+    g (float[2,2] x) => (float[2,2] y) <float[2,2] w = {1, 2, 3, 4}, float[2,1] b = {1, -1}> { y = Gemm(x, w, b) })",
+                               table);
+  EXPECT_EQ(run.outcome.rewrites, 0U);
+}
+
 TEST(QuantizeStatic, NamesLayersThatMaySaturateAndNarrowsThem) {
   const CalibrationTable table = table_of({{"x", {0, 255}}, {"y", {0, 255}}});
   constexpr std::string_view kNeighbours = R"(
