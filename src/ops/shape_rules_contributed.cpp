@@ -112,6 +112,22 @@ Status fused_mat_mul(ShapeContext& context) {
   return {};
 }
 
+/// A, its scale and zero point, B, its scale and zero point, C, the scale and zero point of the result.
+Status q_gemm(ShapeContext& context) {
+  const DataType type = context.node().input(8) != nullptr ? type_of(context, 8) : DataType::kFloat;
+  set(context, 0, type, std::nullopt);
+  std::optional<Shape> a = copied(shape_of(context, 0)), b = copied(shape_of(context, 3));
+  if (!a || !b) return {};
+  if (a->size() != 2 || b->size() != 2) {
+    return reject("the operands have shapes {} and {}, expected 2 dims each", to_string(*a), to_string(*b));
+  }
+  if (context.node().int_attribute("transA", 0) != 0) std::swap((*a)[0], (*a)[1]);
+  if (context.node().int_attribute("transB", 0) != 0) std::swap((*b)[0], (*b)[1]);
+  PRESS_ASSIGN(std::optional<Shape> output, product_shape(&*a, &*b));
+  set(context, 0, type, std::move(output));
+  return {};
+}
+
 /// DynamicQuantizeMatMul, MatMulIntegerToFloat
 Status mat_mul_to_float(ShapeContext& context) {
   PRESS_ASSIGN(std::optional<Shape> output, product_shape(shape_of(context, 0), shape_of(context, 1)));

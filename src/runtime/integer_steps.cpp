@@ -11,6 +11,7 @@
 #include "press/numeric/quantization.h"
 #include "press/runtime/session.h"
 #include "runtime/elementwise.h"
+#include "runtime/integer_params.h"
 #include "runtime/kernel_registry.h"
 #include "runtime/kernels/integer_kernels.h"
 #include "runtime/kernels/tail.h"
@@ -28,84 +29,6 @@ constexpr std::size_t kLongestChain = 8;  // elementwise steps in front of a Qua
 constexpr std::array<std::string_view, 12> kPassing = {
     "DepthToSpace", "Expand", "Flatten", "Gather",       "Identity",  "MaxPool",
     "Reshape",      "Slice",  "Squeeze", "SpaceToDepth", "Transpose", "Unsqueeze"};
-
-bool is_byte(DataType type) {
-  return type == DataType::kUint8 || type == DataType::kInt8;
-}
-
-std::int32_t byte_at(const Tensor& tensor, std::size_t index) {
-  return tensor.type() == DataType::kInt8 ? tensor.data<std::int8_t>()[index]
-                                          : std::int32_t{tensor.data<std::uint8_t>()[index]};
-}
-
-bool is_normal_scale(float scale) {
-  return std::isnormal(scale) && scale > 0;
-}
-
-/// Scale and zero point of a whole tensor of bytes; nullopt for others. Without a zero point: uint8 and 0.
-std::optional<QuantParams> tensor_params(const Tensor* scale, const Tensor* zero_point) {
-  if (scale == nullptr || scale->type() != DataType::kFloat || scale->size() != 1 ||
-      !is_normal_scale(scale->data<float>()[0])) {
-    return std::nullopt;
-  }
-  QuantParams params{scale->data<float>()[0], 0, DataType::kUint8};
-  if (zero_point != nullptr) {
-    if (!is_byte(zero_point->type()) || zero_point->size() != 1) return std::nullopt;
-    params.type = zero_point->type();
-    params.zero_point = byte_at(*zero_point, 0);
-  }
-  return params;
-}
-
-/// Constant weights: int8 with zero point 0, and their scales.
-struct Weights {
-  Tensor values;
-  std::vector<float> scales;
-};
-
-/// w - zero point, where that fits int8.
-std::optional<Tensor> centred(const Tensor& weights, const Tensor* zero_point, std::size_t axis) {
-  std::int64_t inner = 1;
-  for (std::size_t i = axis + 1; i < weights.rank(); ++i) inner *= weights.dims()[i];
-  bool plain = weights.type() == DataType::kInt8;
-  if (zero_point != nullptr) {
-    if (zero_point->type() != weights.type()) return std::nullopt;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(zero_point->size()); ++i) {
-      plain = plain && byte_at(*zero_point, i) == 0;
-    }
-    if (zero_point->size() != 1 && zero_point->size() != weights.dims()[axis]) return std::nullopt;
-  }
-  if (plain) return weights;
-  Result<Tensor> made = Tensor::allocate(DataType::kInt8, weights.dims());
-  if (!made.ok()) return std::nullopt;
-  const std::span<std::int8_t> values = made->mutable_data<std::int8_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto channel = i / static_cast<std::size_t>(inner) % static_cast<std::size_t>(weights.dims()[axis]);
-    const std::int32_t zero =
-        zero_point == nullptr ? 0 : byte_at(*zero_point, zero_point->size() == 1 ? 0 : channel);
-    const std::int32_t value = byte_at(weights, i) - zero;
-    if (value < -128 || value > 127) return std::nullopt;
-    values[i] = static_cast<std::int8_t>(value);
-  }
-  return std::move(made).value();
-}
-
-/// `axis`: the axis of the output channels.
-std::optional<Weights> make_weights(const Tensor* values, const Tensor* scale, const Tensor* zero_point,
-                                    std::size_t axis) {
-  if (values == nullptr || scale == nullptr || !is_byte(values->type()) || values->rank() <= axis ||
-      values->size() == 0 || scale->type() != DataType::kFloat ||
-      (scale->size() != 1 && (scale->rank() != 1 || scale->size() != values->dims()[axis]))) {
-    return std::nullopt;
-  }
-  Weights weights;
-  weights.scales.assign(scale->data<float>().begin(), scale->data<float>().end());
-  if (!std::ranges::all_of(weights.scales, is_normal_scale)) return std::nullopt;
-  std::optional<Tensor> whole = centred(*values, zero_point, axis);
-  if (!whole) return std::nullopt;
-  weights.values = std::move(*whole);
-  return weights;
-}
 
 }  // namespace
 
@@ -601,8 +524,13 @@ class IntegerSteps {
 
   bool rewrite_qlinear(Step& step) {
     const std::string_view type = step.node->op_type();
-    if (type == "QLinearConv") return rewrite_qlinear_linear(step, 0, true);
-    if (type == "QLinearMatMul") return rewrite_qlinear_linear(step, 1, false);
+    if (type == "QLinearConv") return rewrite_qlinear_linear(step, {}, true);
+    if (type == "QLinearMatMul") return rewrite_qlinear_linear(step, {.axis = 1}, false);
+    if (type == "QGemm" && step.node->int_attribute("transA", 0) == 0) {
+      const std::size_t axis = step.node->int_attribute("transB", 0) != 0 ? 0 : 1;
+      return rewrite_qlinear_linear(step, {.axis = axis, .bias = 6, .target = 7}, false);
+    }
+    if (type == "QLinearGlobalAveragePool") return rewrite_qlinear_average(step);
     if (type == "QLinearAdd") return rewrite_qlinear_binary(step, false);
     if (type == "QLinearMul") return rewrite_qlinear_binary(step, true);
     return false;
@@ -616,25 +544,53 @@ class IntegerSteps {
     return true;
   }
 
-  bool rewrite_qlinear_linear(Step& step, std::size_t axis, bool conv) {
+  /// Where a QLinear operator with weights has its inputs.
+  struct LinearInputs {
+    std::size_t axis = 0;  // of the output channels of the weights
+    std::size_t bias = 8;
+    std::size_t target = 6;  // the scale; the zero point behind it
+  };
+
+  bool rewrite_qlinear_linear(Step& step, const LinearInputs& at, bool conv) {
     if (!varies(step, 0) || !constants_from(step, 1)) return false;
     const std::optional<QuantParams> source = tensor_params(constant_at(step, 1), constant_at(step, 2));
-    const std::optional<QuantParams> target = tensor_params(constant_at(step, 6), constant_at(step, 7));
     const Tensor* values = constant_at(step, 3);
-    std::optional<Weights> weights = make_weights(values, constant_at(step, 4), constant_at(step, 5), axis);
-    if (!source || !target || !weights || (!conv && weights->values.rank() != 2)) return false;
-    IntegerLinear linear{*source, target, weights->values, weights->scales, {}, {}};
-    if (const Tensor* bias = constant_at(step, 8); bias != nullptr) {
-      if (bias->type() != DataType::kInt32 || bias->size() != weights->values.dims()[axis]) return false;
+    std::optional<Weights> weights =
+        make_weights(values, constant_at(step, 4), constant_at(step, 5), at.axis);
+    if (!source || !weights || (!conv && weights->values.rank() != 2)) return false;
+    for (float& scale : weights->scales) scale *= step.node->float_attribute("alpha", 1);
+    if (!std::ranges::all_of(weights->scales, is_normal_scale)) return false;
+    IntegerLinear linear{*source, {}, weights->values, weights->scales, {}, {}};
+    if (constant_at(step, at.target) != nullptr) {
+      linear.target = tensor_params(constant_at(step, at.target), constant_at(step, at.target + 1));
+      if (!linear.target) return false;
+    }
+    if (const Tensor* bias = constant_at(step, at.bias); bias != nullptr) {
+      const bool one_row = bias->rank() == 1 || (bias->rank() == 2 && bias->dims()[0] == 1);
+      if (bias->type() != DataType::kInt32 || bias->size() != weights->values.dims()[at.axis] || !one_row) {
+        return false;
+      }
       for (std::size_t c = 0; c < static_cast<std::size_t>(bias->size()); ++c) {
         const float scale = weights->scales[weights->scales.size() > 1 ? c : 0];
         linear.bias.push_back(static_cast<float>(bias->data<std::int32_t>()[c]) * (source->scale * scale));
       }
     }
     std::unique_ptr<Kernel> kernel = conv ? kernels::make_integer_convolution(std::move(linear))
-                                          : kernels::make_integer_product(std::move(linear), false);
+                                          : kernels::make_integer_product(std::move(linear), at.axis == 0);
     const Place input = step.inputs[0];
     replace(std::move(step), nullptr, {input}, std::move(kernel));
+    return true;
+  }
+
+  bool rewrite_qlinear_average(Step& step) {
+    if (!varies(step, 0) || !constants_from(step, 1) || step.node->int_attribute("channels_last", 0) != 0) {
+      return false;
+    }
+    const std::optional<QuantParams> source = tensor_params(constant_at(step, 1), constant_at(step, 2));
+    const std::optional<QuantParams> target = tensor_params(constant_at(step, 3), constant_at(step, 4));
+    if (!source || !target) return false;
+    const Place input = step.inputs[0];
+    replace(std::move(step), nullptr, {input}, kernels::make_integer_global_average(*source, *target));
     return true;
   }
 

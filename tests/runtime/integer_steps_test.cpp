@@ -326,6 +326,29 @@ TEST(IntegerSteps, QLinearOperators) {
   }
 }
 
+TEST(IntegerSteps, ContributedQLinearOperators) {
+  for (const Byte& in : kBytes) {
+    for (const int transposed : {0, 1}) {
+      expect_within_one_step(
+          fmt::format(R"(g (float[N,15] x, float[N,4,5,6] i) => ({t}[N,7] y, float[N,7] f, {t}[N,4,1,1] a)
+    <float s = {{0.009}}, {t} z = {{{z}}}, int8[{rows},{columns}] w = {{{w}}}, float[7] ws = {{{ws}}},
+     int8[7] wz = {{0, 0, 0, 0, 0, 0, 0}}, int32[7] b = {{{b}}}, float os = {{0.02}}> {{
+    q = QuantizeLinear(x, s, z)
+    y = com.microsoft.QGemm<transB = {transposed}, alpha = 1.5>(q, s, z, w, ws, wz, b, os, z)
+    f = com.microsoft.QGemm<transB = {transposed}>(q, s, z, w, ws, wz)
+    r = QuantizeLinear(i, s, z)
+    a = com.microsoft.QLinearGlobalAveragePool(r, s, z, os, z)
+  }})",
+                      fmt::arg("t", in.type), fmt::arg("z", in.zero_point),
+                      fmt::arg("transposed", transposed), fmt::arg("rows", transposed != 0 ? 7 : 15),
+                      fmt::arg("columns", transposed != 0 ? 15 : 7),
+                      fmt::arg("w", integers(105, -127, 127, 1)), fmt::arg("ws", scales(7, 0.002, 2)),
+                      fmt::arg("b", integers(7, -3000, 3000, 4))),
+          {noise({3, 15}, 8), noise({3, 4, 5, 6}, 9)}, 3);
+    }
+  }
+}
+
 /// int32 results are the same as node by node, bit for bit.
 void expect_equal_sums(const std::string& body, const std::vector<Tensor>& inputs, int integer_steps) {
   const Model model = parsed(kHeader + body);

@@ -76,6 +76,14 @@ def cases(rng):
     factors = rng.uniform(0.01, 0.1, 6).astype(np.float32)
     yield "DynamicQuantizeMatMul", {}, [a, b, factors, q(rng, 6, np.int8) // 4, rng.standard_normal(6).astype(np.float32)]
     yield "MatMulIntegerToFloat", {}, [q(rng, (3, 40)), b, scale(rng), factors, np.uint8(120), np.zeros(6, np.int8)]
+    yield "QGemm", {"transB": 1, "alpha": 1.5}, [q(rng, (3, 40)), scale(rng), zero(rng), q(rng, (6, 40), np.int8), factors, np.zeros(6, np.int8),
+                                                 rng.integers(-999, 999, 6).astype(np.int32), np.float32(3), zero(rng)]
+    yield "QGemm", {"transA": 1}, [q(rng, (40, 3)), scale(rng), zero(rng), b, scale(rng), np.int8(3), rng.integers(-99, 99, (3, 6)).astype(np.int32)]
+    image, kernels = rng.standard_normal((2, 5, 7, 6)).astype(np.float32), rng.standard_normal((4, 5, 3, 3)).astype(np.float32)
+    for activation, parameters in (("Relu", []), ("LeakyRelu", [0.2]), ("Tanh", []), ("Sigmoid", []), ("Clip", [-0.5, 0.7])):
+        tail = {"activation": activation} | ({"activation_params": parameters} if parameters else {})
+        yield "FusedConv", tail | {"pads": [1, 1, 1, 1]}, [image, kernels, wide[:4], rng.standard_normal((2, 4, 7, 6)).astype(np.float32)]
+        yield "FusedConv", tail | {"strides": [2, 1]}, [image, kernels]
     words = rng.standard_normal((10, 8)).astype(np.float32)
     yield "EmbedLayerNormalization", {}, [rng.integers(0, 10, (2, 4)).astype(np.int32), rng.integers(0, 2, (2, 4)).astype(np.int32),
                                           words, words[:4], words[:2], wide, wide]

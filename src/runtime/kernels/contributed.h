@@ -12,4 +12,10 @@ Factory qlinear_add, qlinear_mul, qlinear_where, qlinear_sigmoid, qlinear_leaky_
 // contributed_matrix.cpp
 Factory fused_mat_mul, mat_mul_n_bits, dynamic_quantize_mat_mul, mat_mul_integer_to_float;
 
+// convolution.cpp
+Factory fused_conv;
+
+// integer.cpp
+Function q_gemm;
+
 }  // namespace press::kernels

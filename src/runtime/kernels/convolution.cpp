@@ -5,6 +5,7 @@
 #include "ops/shapes.h"
 #include "press/support/mapped_file.h"
 #include "runtime/kernels/arguments.h"
+#include "runtime/kernels/contributed.h"
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/residual_convolution.h"
@@ -21,6 +22,9 @@ namespace {
 class ConvolutionKernel final : public Float32Kernel {
  public:
   explicit ConvolutionKernel(bool transposed) : transposed_(transposed) {}
+  /// A convolution whose node asks for the tail; a residual is the node's last input.
+  explicit ConvolutionKernel(const Tail& tail)
+      : transposed_(false), own_residual_(tail.residual), tail_(tail) {}
 
   Absorption absorb(const Follower& follower) override {
     if (tail_.activation.kind != onednn::Activation::Kind::kNone) return Absorption::kNo;
@@ -33,7 +37,9 @@ class ConvolutionKernel final : public Float32Kernel {
     return tail_.activation.kind != onednn::Activation::Kind::kNone ? Absorption::kYes : Absorption::kNo;
   }
 
-  ChannelsLast channels_last() const override { return ChannelsLast::kPrefers; }
+  ChannelsLast channels_last() const override {
+    return own_residual_ ? ChannelsLast::kNo : ChannelsLast::kPrefers;
+  }
   void use_channels_last() override { layout_ = onednn::Layout::kChannelsLast; }
 
  protected:
@@ -215,6 +221,7 @@ class ConvolutionKernel final : public Float32Kernel {
   }
 
   bool transposed_;
+  bool own_residual_ = false;
   onednn::Layout layout_ = onednn::Layout::kPlain;
   bool described_ = false;
   Dims seen_source_;  // of the last run; what follows is made for them
@@ -233,7 +240,35 @@ class ConvolutionKernel final : public Float32Kernel {
   onednn::PackedWeights packed_;
 };
 
+/// The attributes activation and activation_params of FusedConv.
+Result<onednn::Activation> fused_activation(const Node& node) {
+  using Kind = onednn::Activation::Kind;
+  const std::string type = node.string_attribute("activation", "");
+  const std::vector<float> given = node.floats_attribute("activation_params");
+  const auto parameter = [&](std::size_t i, float otherwise) {
+    return i < given.size() ? given[i] : otherwise;
+  };
+  if (type.empty()) return onednn::Activation{};
+  if (type == "Relu") return onednn::Activation{Kind::kRelu, 0, 0};
+  if (type == "LeakyRelu") return onednn::Activation{Kind::kRelu, parameter(0, 0.01F), 0};
+  if (type == "Tanh") return onednn::Activation{Kind::kTanh, 0, 0};
+  if (type == "Sigmoid") return onednn::Activation{Kind::kSigmoid, 0, 0};
+  if (type == "Clip" && given.size() == 2) return onednn::Activation{Kind::kClip, given[0], given[1]};
+  return Error(
+      ErrorCode::kUnsupported,
+      fmt::format("attribute activation is '{}' with {} parameters; Relu, LeakyRelu, Tanh, Sigmoid and Clip "
+                  "(2 parameters) can be executed",
+                  type, given.size()));
+}
+
 }  // namespace
+
+Result<std::unique_ptr<Kernel>> fused_conv(const Node& node) {
+  Tail tail;
+  tail.residual = node.input_count() > 3 && node.input(3) != nullptr;
+  PRESS_ASSIGN(tail.activation, fused_activation(node));
+  return std::unique_ptr<Kernel>(std::make_unique<ConvolutionKernel>(tail));
+}
 
 Result<std::unique_ptr<Kernel>> conv(const Node& /*node*/) {
   return std::unique_ptr<Kernel>(std::make_unique<ConvolutionKernel>(false));

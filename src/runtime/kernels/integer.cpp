@@ -1,5 +1,5 @@
-// Operators on integers with zero points: ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul. Exact, in
-// plain loops.
+// Operators on integers with zero points: ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul, QGemm.
+// Exact, in plain loops.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -7,6 +7,7 @@
 
 #include "ops/shapes.h"
 #include "runtime/kernels/arguments.h"
+#include "runtime/kernels/contributed.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/parallel.h"
 
@@ -132,10 +133,8 @@ Result<Accumulated> convolve(const KernelContext& context, const Tensor& source,
 }
 
 /// Only matrices and stacks of equal or broadcast shape; vectors are refused.
-Result<Accumulated> multiply(const KernelContext& context, const Tensor& left, const Integers& a,
-                             const Tensor& right, const Integers& b) {
-  const Dims& da = left.dims();
-  const Dims& db = right.dims();
+Result<Accumulated> multiply(const KernelContext& context, const Dims& da, const Integers& a, const Dims& db,
+                             const Integers& b) {
   if (da.size() < 2 || db.size() < 2 || da.back() != db[db.size() - 2]) {
     return Error(ErrorCode::kInput,
                  fmt::format("matrices {} and {} cannot be multiplied", to_string(da), to_string(db)));
@@ -204,11 +203,12 @@ void requantize_to(const Accumulated& result, const std::vector<float>& factors,
 }
 
 /// y = saturate(round(sum · a_scale · b_scale / y_scale) + y_zero_point); b_scale may differ along the output
-/// channels, which are `inner` elements apart.
+/// channels, which are `inner` elements apart. The input `y` is y_scale, the one behind it y_zero_point.
 Status requantize(KernelContext& context, const Accumulated& result, const std::vector<float>& a_scales,
-                  const std::vector<float>& b_scales, std::int64_t channels, std::int64_t inner) {
-  PRESS_ASSIGN(const std::vector<float> y_scales, scales_at(context, 6));
-  PRESS_ASSIGN(const Tensor* y_zero, required(context, 7));
+                  const std::vector<float>& b_scales, std::int64_t channels, std::int64_t inner,
+                  std::size_t y = 6) {
+  PRESS_ASSIGN(const std::vector<float> y_scales, scales_at(context, y));
+  PRESS_ASSIGN(const Tensor* y_zero, required(context, y + 1));
   if (y_zero->type() != DataType::kUint8 && y_zero->type() != DataType::kInt8) {
     return Error(ErrorCode::kInput, fmt::format("the output's zero point should be uint8 or int8, but is {}",
                                                 name(y_zero->type())));
@@ -230,6 +230,38 @@ Status requantize(KernelContext& context, const Accumulated& result, const std::
   return {};
 }
 
+/// Swaps rows and columns.
+void transpose(Dims& dims, Integers& values) {
+  Integers result(values.size());
+  for (std::int64_t i = 0; i < dims[0]; ++i) {
+    for (std::int64_t j = 0; j < dims[1]; ++j) {
+      result[static_cast<std::size_t>(j * dims[0] + i)] = values[static_cast<std::size_t>(i * dims[1] + j)];
+    }
+  }
+  std::swap(dims[0], dims[1]);
+  values = std::move(result);
+}
+
+/// Adds C of QGemm, which broadcasts to the product.
+Status add_addend(const KernelContext& context, Accumulated& result) {
+  if (context.input(6) == nullptr) return {};
+  PRESS_ASSIGN(const Tensor* addend, required(context, 6, DataType::kInt32));
+  PRESS_ASSIGN(const Dims dims, broadcast_dims(result.dims, addend->dims()));
+  if (dims != result.dims) {
+    return Error(ErrorCode::kInput, fmt::format("input C is {}, which does not broadcast to {}",
+                                                to_string(addend->dims()), to_string(result.dims)));
+  }
+  const std::int64_t n = result.dims[1];
+  const std::int64_t columns = addend->rank() > 0 ? addend->dims().back() : 1;
+  const std::int64_t rows = addend->rank() > 1 ? addend->dims()[0] : 1;
+  for (std::int64_t i = 0; i < std::ssize(result.sums); ++i) {
+    const std::int64_t from = (rows > 1 ? i / n * columns : 0) + (columns > 1 ? i % n : 0);
+    result.sums[static_cast<std::size_t>(i)] +=
+        static_cast<std::uint32_t>(addend->data<std::int32_t>()[static_cast<std::size_t>(from)]);
+  }
+  return {};
+}
+
 }  // namespace
 
 Status conv_integer(KernelContext& context) {
@@ -247,7 +279,7 @@ Status mat_mul_integer(KernelContext& context) {
   PRESS_ASSIGN(const Integers left, centred(*a, context.input(2), a->rank() >= 2 ? a->rank() - 2 : SIZE_MAX));
   PRESS_ASSIGN(const Integers right,
                centred(*b, context.input(3), b->rank() >= 2 ? b->rank() - 1 : SIZE_MAX));
-  PRESS_ASSIGN(const Accumulated result, multiply(context, *a, left, *b, right));
+  PRESS_ASSIGN(const Accumulated result, multiply(context, a->dims(), left, b->dims(), right));
   return write_integers(context, result);
 }
 
@@ -280,8 +312,42 @@ Status qlinear_mat_mul(KernelContext& context) {
   PRESS_ASSIGN(const Integers left, centred(*a, context.input(2), SIZE_MAX));
   PRESS_ASSIGN(const Integers right,
                centred(*b, context.input(5), b->rank() >= 2 ? b->rank() - 1 : SIZE_MAX));
-  PRESS_ASSIGN(const Accumulated result, multiply(context, *a, left, *b, right));
+  PRESS_ASSIGN(const Accumulated result, multiply(context, a->dims(), left, b->dims(), right));
   return requantize(context, result, a_scales, b_scales, result.dims.back(), 1);
+}
+
+/// y = alpha · (op(A) · op(B) + C), where C has the scale of the product; float32 without a scale of the
+/// result.
+Status q_gemm(KernelContext& context) {
+  PRESS_ASSIGN(const Tensor* a, required(context, 0));
+  PRESS_ASSIGN(std::vector<float> a_scales, scales_at(context, 1));
+  PRESS_ASSIGN(const Tensor* b, required(context, 3));
+  PRESS_ASSIGN(const std::vector<float> b_scales, scales_at(context, 4));
+  if (a->rank() != 2 || b->rank() != 2) {
+    return Error(ErrorCode::kInput, fmt::format("matrices {} and {} cannot be multiplied",
+                                                to_string(a->dims()), to_string(b->dims())));
+  }
+  const bool transpose_b = context.node().int_attribute("transB", 0) != 0;
+  PRESS_ASSIGN(Integers left, centred(*a, context.input(2), SIZE_MAX));
+  PRESS_ASSIGN(Integers right, centred(*b, context.input(5), transpose_b ? 0 : 1));
+  Dims dims_a = a->dims();
+  Dims dims_b = b->dims();
+  if (context.node().int_attribute("transA", 0) != 0) transpose(dims_a, left);
+  if (transpose_b) transpose(dims_b, right);
+  PRESS_ASSIGN(Accumulated result, multiply(context, dims_a, left, dims_b, right));
+  PRESS_TRY(add_addend(context, result));
+  for (float& scale : a_scales) scale *= context.node().float_attribute("alpha", 1);
+  if (context.input(7) != nullptr) return requantize(context, result, a_scales, b_scales, dims_b[1], 1, 7);
+  if (a_scales.size() != 1 || (b_scales.size() != 1 && std::ssize(b_scales) != dims_b[1])) {
+    return Error(ErrorCode::kUnsupported, "only weights may have a scale for each channel");
+  }
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, result.dims));
+  const std::span<float> out = target->mutable_data<float>();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = static_cast<float>(static_cast<std::int32_t>(result.sums[i])) *
+             (a_scales[0] * b_scales[i % b_scales.size()]);
+  }
+  return {};
 }
 
 }  // namespace press::kernels

@@ -89,5 +89,36 @@ TEST(MatMulIntegerToFloat, TakesZeroPointsOff) {
   expect_floats(outputs.at(0), {1, 1}, {14});
 }
 
+TEST(Contributed, FusedConvDoesWhatItsPartsDo) {
+  const std::vector<Tensor> inputs = {noise({2, 3, 6, 5}, 1), noise({4, 3, 3, 3}, 2), noise({4}, 3),
+                                      noise({2, 4, 6, 5}, 4)};
+  const std::pair<const char*, const char*> activations[] = {
+      {"activation = \"Relu\"", "Relu(s)"},
+      {"activation = \"LeakyRelu\", activation_params = [0.25]", "LeakyRelu<alpha = 0.25>(s)"},
+      {"activation = \"Sigmoid\"", "Sigmoid(s)"},
+      {"activation = \"Clip\", activation_params = [-0.5, 0.75]", "Clip(s, low, high)"}};
+  for (const auto& [attributes, tail] : activations) {
+    const std::string head = "(float[N,3,H,W] x, float[4,3,3,3] w, float[4] b, float[N,4,H,W] z) => (y) ";
+    const std::vector<Tensor> fused = run_operators(
+        17, head + "{ y = com.microsoft.FusedConv<pads = [1, 1, 1, 1], " + attributes + ">(x, w, b, z) }",
+        inputs);
+    const std::vector<Tensor> parts =
+        run_operators(17,
+                      head +
+                          "<float low = {-0.5}, float high = {0.75}> { c = Conv<pads = [1, 1, 1, 1]>(x, w, "
+                          "b) s = Add(c, z) y = " +
+                          tail + " }",
+                      inputs);
+    ASSERT_EQ(fused.size(), 1U);
+    ASSERT_EQ(parts.size(), 1U);
+    EXPECT_LT(relative_difference(fused[0].data<float>(), parts[0].data<float>()), 1e-6) << attributes;
+  }
+  const Model model = parsed(R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    g (float[1,1,3,3] x, float[1,1,1,1] w) => (float[1,1,3,3] y) {
+      y = com.microsoft.FusedConv<activation = "Wave">(x, w) })");
+  EXPECT_NE(failure(*model.graph, {noise({1, 1, 3, 3}), noise({1, 1, 1, 1})}).find("'Wave'"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace press
