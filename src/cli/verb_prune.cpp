@@ -39,6 +39,7 @@ class PruneVerb : public Verb {
     flags_.add(app, "prune.macs", {});
     flags_.add(app, "prune.biases", {.flag = "--biases"});
     flags_.add(app, "store.form", {});
+    flags_.add(app, "store.strip", {});
     flags_.add_selection(app);
   }
 

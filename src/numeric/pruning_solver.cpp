@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <thread>
@@ -37,21 +38,34 @@ void for_each_row(std::size_t rows, int threads, const std::function<void(std::s
 /// One row's removal. The weights that are left stand in front; H⁻¹ is a lower triangle of floats.
 class RowRemoval {
  public:
-  RowRemoval(std::span<const double> weights, const std::vector<float>& inverse)
-      : d_(weights.size()), weights_(weights.begin(), weights.end()), inverse_(inverse), columns_(d_) {
+  RowRemoval(std::span<const double> weights, const std::vector<float>& inverse, const RowPattern& pattern)
+      : d_(weights.size()),
+        weights_(weights.begin(), weights.end()),
+        inverse_(inverse),
+        columns_(d_),
+        pattern_(pattern),
+        quotas_(pattern.given() ? pattern.quotas(d_) : std::vector<std::size_t>()) {
     std::iota(columns_.begin(), columns_.end(), 0U);
   }
 
   void run(std::span<std::uint32_t> order, std::span<float> losses) {
     float largest = 0;
-    for (std::size_t left = d_; left > 0; --left) {
+    std::size_t left = d_;
+    const std::size_t stay =
+        pattern_.given() ? d_ - std::accumulate(quotas_.begin(), quotas_.end(), std::size_t{0}) : 0;
+    for (; left > stay; --left) {
       const std::size_t cheapest = find_cheapest(left);
       swap_to_end(cheapest, left - 1);
       const std::size_t k = d_ - left;
       order[k] = columns_[left - 1];
       largest = std::max(largest, cost(left - 1));
       losses[k] = largest;
+      if (pattern_.given()) --quotas_[pattern_.group(columns_[left - 1])];
       remove_last(left - 1);
+    }
+    for (; left > 0; --left) {
+      order[d_ - left] = columns_[left - 1];
+      losses[d_ - left] = std::numeric_limits<float>::infinity();
     }
   }
 
@@ -61,12 +75,13 @@ class RowRemoval {
   float cost(std::size_t i) const { return weights_[i] * weights_[i] / diagonal(i); }
 
   std::size_t find_cheapest(std::size_t count) const {
-    std::size_t best = 0;
-    float least = cost(0);
-    for (std::size_t i = 1; i < count; ++i) {
+    std::size_t best = count;
+    float least = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (pattern_.given() && quotas_[pattern_.group(columns_[i])] == 0) continue;
       const float here = cost(i);
       // Equal costs go in the order of the columns.
-      if (here < least || (here == least && columns_[i] < columns_[best])) {
+      if (best == count || here < least || (here == least && columns_[i] < columns_[best])) {
         least = here;
         best = i;
       }
@@ -101,6 +116,8 @@ class RowRemoval {
   std::vector<float> weights_;
   std::vector<float> inverse_;
   std::vector<std::uint32_t> columns_;
+  const RowPattern& pattern_;
+  std::vector<std::size_t> quotas_;  // weights of each group that may go still
 };
 
 /// Coordinate descent on the support; starts at the row that is given.
@@ -123,27 +140,25 @@ void descend(std::span<double> row, std::span<const double> right, const Matrix&
 
 }  // namespace
 
-RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, int threads) {
+RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, const RowPattern& pattern,
+                           int threads) {
   const std::size_t d = weights.columns;
+  const Matrix inverted = inverse(covariance);
+  if (d > kWidestExactRow) {
+    Matrix costs = weights;
+    for (std::size_t i = 0; i < weights.rows; ++i) {
+      for (std::size_t j = 0; j < d; ++j) {
+        costs.at(i, j) *= weights.at(i, j) / std::max(inverted.at(j, j), 1e-20);
+      }
+    }
+    return trace_by_scores(costs, pattern);
+  }
   RemovalTrace trace{.order = std::vector<std::uint32_t>(weights.values.size()),
                      .losses = std::vector<float>(weights.values.size())};
-  const Matrix inverted = inverse(covariance);
-  const bool exact = d <= kWidestExactRow;
-  const std::vector<float> start =
-      exact ? std::vector<float>(inverted.values.begin(), inverted.values.end()) : std::vector<float>();
+  const std::vector<float> start(inverted.values.begin(), inverted.values.end());
   for_each_row(weights.rows, threads, [&](std::size_t i) {
-    const std::span<std::uint32_t> order(trace.order.data() + i * d, d);
-    const std::span<float> losses(trace.losses.data() + i * d, d);
-    if (exact) {
-      RowRemoval(weights.row(i), start).run(order, losses);
-      return;
-    }
-    const auto cost = [&](std::uint32_t j) {
-      return weights.at(i, j) * weights.at(i, j) / std::max(inverted.at(j, j), 1e-20);
-    };
-    std::iota(order.begin(), order.end(), 0U);
-    std::ranges::stable_sort(order, std::less<>(), cost);
-    for (std::size_t k = 0; k < d; ++k) losses[k] = static_cast<float>(cost(order[k]));
+    RowRemoval(weights.row(i), start, pattern)
+        .run({trace.order.data() + i * d, d}, {trace.losses.data() + i * d, d});
   });
   return trace;
 }

@@ -22,6 +22,7 @@
 #include "press/pipeline/channel_pruning.h"
 #include "press/pipeline/recovery.h"
 #include "press/pipeline/samples.h"
+#include "press/pipeline/weight_pruning.h"
 #include "press/support/mapped_file.h"
 #include "press/support/units.h"
 
@@ -50,6 +51,10 @@ ModelSize size_of(const Model& model) {
           .weights = facts.weights,
           .zero_weights = facts.zero_weights,
           .macs = facts.macs};
+}
+
+bool needs_samples(const PruneOptions& options) {
+  return info(options.method).needs == PruningCriterion::Needs::kSamples;
 }
 
 PassGroup family_group(std::string_view family) {
@@ -135,6 +140,7 @@ class Run {
     }
     if (wants(Precision::kBf16, kBf16Pass)) PRESS_TRY(run_groups({{.passes = {kBf16Pass}}}));
     if (recipe_.store_options.form != StoreForm::kDense) PRESS_TRY(pack());
+    if (recipe_.strip) PRESS_TRY(run_groups({{.passes = {"strip_model"}}}));
     if (options_.stamp) stamp();
     prepare_for_export(model_);
     report_.after = size_of(model_);
@@ -313,7 +319,7 @@ class Run {
 
   /// Keeps the network as it is, and the samples to compare with it on, where something is to be recovered.
   Status prepare_recovery() {
-    const bool second_order = recipe_.prune && context_.prune.method == PruneMethod::kSecondOrder;
+    const bool second_order = recipe_.prune && needs_samples(context_.prune);
     const bool quantizes = recipe_.precision == Precision::kInt8 ||
                            recipe_.precision == Precision::kDynamic ||
                            recipe_.precision == Precision::kWeights;
@@ -368,14 +374,17 @@ class Run {
   }
 
   Status prune() {
-    if (context_.prune.method == PruneMethod::kMagnitude) {
+    const PruneOptions& options = context_.prune;
+    if (options.method == PruneMethod::kMagnitude && options.pattern_of == 0 &&
+        options.scope != PruneScope::kErk) {
       PRESS_TRY(run_groups({{.passes = {kMagnitudePass}}}));
     } else {
-      PassReport report = begin_report("prune_second_order", "prune");
-      PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, context_.prune));
+      PassReport report = begin_report(fmt::format("prune_{}", info(options.method).name), "prune");
+      std::ranges::replace(report.name, '-', '_');
+      PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, options));
       const Clock::time_point start = Clock::now();
-      PRESS_ASSIGN(const std::int64_t zeros, prune_by_output_error(model_, layers, context_.prune.sparsity,
-                                                                   samples_, recover_options()));
+      PRESS_ASSIGN(const std::int64_t zeros,
+                   prune_by_criterion(model_, layers, options, samples_, recover_options()));
       report.rewrites = layers.size();
       report.notes.push_back(fmt::format("{} weights are zero", zeros));
       finish_report(std::move(report), start);
@@ -523,12 +532,20 @@ Result<OptimizeReport> optimize(Model& model, const Recipe& recipe, const Optimi
                  "a budget of multiply-accumulates (--macs) is kept by taking out channels: give --structure "
                  "channels, or --sparsity for single weights");
   }
-  if (recipe.prune && recipe.prune_options.method == PruneMethod::kSecondOrder &&
-      recipe.calibration.path.empty()) {
+  const bool by_weight = recipe.prune_options.method != PruneMethod::kMagnitude &&
+                         recipe.prune_options.method != PruneMethod::kSecondOrder;
+  if (recipe.prune && recipe.prune_options.structure == PruneStructure::kChannels &&
+      (by_weight || recipe.prune_options.scope == PruneScope::kErk)) {
     return Error(
         ErrorCode::kUsage,
-        "second-order pruning needs representative samples to measure what each weight is worth: give "
-        "--calibration PATH, or choose magnitude");
+        "channels are chosen by magnitude or second-order, with scope local or global; other criteria "
+        "and erk are for single weights");
+  }
+  if (recipe.prune && needs_samples(recipe.prune_options) && recipe.calibration.path.empty()) {
+    return Error(ErrorCode::kUsage,
+                 fmt::format("{} pruning needs representative samples to measure what each weight is worth: "
+                             "give --calibration PATH, or choose magnitude",
+                             info(recipe.prune_options.method).name));
   }
   if (recipe.goal.given()) return optimize_to_goal(model, recipe, options);
   return Run(model, recipe, options).run();

@@ -108,10 +108,8 @@ Status set_channels(Recipe& recipe, const OptionValue& value) {
   return {};
 }
 
-constexpr std::array<std::pair<std::string_view, PruneStructure>, 2> kPruneStructures{
-    {{"weights", PruneStructure::kWeights}, {"channels", PruneStructure::kChannels}}};
-constexpr std::array<std::pair<std::string_view, PruneScope>, 2> kPruneScopes{
-    {{"global", PruneScope::kGlobal}, {"local", PruneScope::kLocal}}};
+constexpr std::array<std::pair<std::string_view, PruneScope>, 3> kPruneScopes{
+    {{"global", PruneScope::kGlobal}, {"local", PruneScope::kLocal}, {"erk", PruneScope::kErk}}};
 constexpr std::array<std::pair<std::string_view, Recover>, 4> kRecoveries{
     {{"none", Recover::kNone}, {"bias", Recover::kBias}, {"fast", Recover::kFast}, {"full", Recover::kFull}}};
 /// Is it signed?
@@ -129,15 +127,35 @@ constexpr std::array<std::pair<std::string_view, StoreForm>, 5> kStoreForms{{{"d
                                                                              {"sparse", StoreForm::kSparse}}};
 
 Status set_prune_method(Recipe& recipe, const OptionValue& value) {
-  using Kind = std::pair<bool, PruneMethod>;
-  static constexpr std::array<std::pair<std::string_view, Kind>, 3> kMethods{
-      {{"magnitude", {true, PruneMethod::kMagnitude}},
-       {"second-order", {true, PruneMethod::kSecondOrder}},
-       {"none", {false, PruneMethod::kMagnitude}}}};
-  PRESS_ASSIGN(const Kind kind, choice(value, kMethods));
-  recipe.prune = kind.first;
-  recipe.prune_options.method = kind.second;
-  return {};
+  recipe.prune = text(value) != "none";
+  if (!recipe.prune) return {};
+  std::vector<std::string_view> words{"none"};
+  for (const PruningCriterion& criterion : all_pruning_criteria()) {
+    if (criterion.name == text(value)) {
+      recipe.prune_options.method = criterion.method;
+      return {};
+    }
+    words.push_back(criterion.name);
+  }
+  return not_allowed(fmt::format("'{}' is none of {}{}", text(value), fmt::join(words, ", "),
+                                 did_you_mean(text(value), words)));
+}
+
+/// "weights", "channels", or "2:4": N of M weights stay.
+Status set_prune_structure(Recipe& recipe, const OptionValue& value) {
+  PruneOptions& options = recipe.prune_options;
+  options.structure = text(value) == "channels" ? PruneStructure::kChannels : PruneStructure::kWeights;
+  options.pattern_keep = options.pattern_of = 0;
+  if (text(value) == "weights" || text(value) == "channels") return {};
+  const char* end = text(value).data() + text(value).size();
+  const auto [colon, first] = std::from_chars(text(value).data(), end, options.pattern_keep);
+  if (first == std::errc() && colon != end && *colon == ':') {
+    const auto [rest, second] = std::from_chars(colon + 1, end, options.pattern_of);
+    const bool fits = options.pattern_keep > 0 && options.pattern_keep < options.pattern_of;
+    if (second == std::errc() && rest == end && fits && options.pattern_of <= 64) return {};
+  }
+  return not_allowed(fmt::format(
+      "'{}' is neither weights nor channels nor a pattern N:M of up to 64, as 2:4 or 4:8", text(value)));
 }
 
 Status set_precision(Recipe& recipe, const OptionValue& value) {
@@ -246,19 +264,23 @@ constexpr RecipeOption kOptions[] = {
      PRESS_STORE(fuse, bool)},
 
     {"prune.method", "--prune", OptionKind::kText, "METHOD", "none",
-     "set weights to zero: magnitude (the smallest ones), second-order (those that the others make up for "
-     "best, "
-     "needs calibration images) or none",
+     "set weights to zero: magnitude (the smallest ones), lamp (in parts of what is left of their layer), "
+     "wanda "
+     "(whose products with their inputs vary least), second-order (those that the others make up for best), "
+     "random, "
+     "or none; wanda and second-order need calibration images",
      set_prune_method},
     {"prune.sparsity", "--sparsity", OptionKind::kNumber, "SHARE", "0.5",
      "share of the weights that become zero, 0 to 1",
      PRESS_SET(prune_options.sparsity, number_within(value, 0, 1))},
     {"prune.scope", "--scope", OptionKind::kText, "SCOPE", "global",
-     "one threshold for the whole network (global) or one a layer (local)",
+     "one threshold for the whole network (global), one a layer (local), or shares by the layers' dims (erk)",
      PRESS_SET(prune_options.scope, choice(value, kPruneScopes))},
     {"prune.structure", "--structure", OptionKind::kText, "NAME", "weights",
-     "what is pruned: weights (they become zero) or channels (tensors shrink)",
-     PRESS_SET(prune_options.structure, choice(value, kPruneStructures))},
+     "what is pruned: weights (they become zero), channels (tensors shrink), or a pattern as 2:4 (2 of 4 "
+     "weights "
+     "along the inputs stay)",
+     set_prune_structure},
     {"prune.round-to", "--round-to", OptionKind::kInteger, "N", "1",
      "channels only: layers keep a multiple of N",
      PRESS_SET(prune_options.round_to, integer_from(value, 1, 1 << 16))},
@@ -356,6 +378,10 @@ constexpr RecipeOption kOptions[] = {
      "standard "
      "operators: auto (the smallest), palette, bitmask, sparse",
      PRESS_SET(store_options.form, choice(value, kStoreForms))},
+
+    {"store.strip", "--strip", OptionKind::kSwitch, "", "false",
+     "shorten names of inner values and drop those of nodes: for files that are only run",
+     PRESS_STORE(strip, bool)},
 
     {"recover.effort", "--recover", OptionKind::kText, "EFFORT",
      "fast; int8 of 8 bits: bias with depthwise layers, else none",

@@ -94,48 +94,4 @@ Result<Recovery> recover_pruned(Model& model, const Model& original, const std::
   return recovery;
 }
 
-Result<std::int64_t> prune_by_output_error(Model& model, const std::vector<Node*>& layers, double sparsity,
-                                           const std::vector<Batch>& samples, const RecoverOptions& options) {
-  std::vector<std::vector<RemovalTrace>> traces;  // by layer, by group
-  PRESS_TRY(in_lockstep(model, model, model, layers, samples, options, "pruning", false,
-                        counterparts(*model.graph, *model.graph),
-                        [&](std::size_t, const Node&, Node& node, const LayerStatistics& statistics) {
-                          traces.push_back(trace_layer(node, statistics, options.threads));
-                        }));
-  // One threshold for all losses; those that equal it go in the order of the layers. The last removal of a
-  // layer never happens.
-  std::vector<float> losses;
-  for (const std::vector<RemovalTrace>& groups : traces) {
-    for (const RemovalTrace& trace : groups)
-      losses.insert(losses.end(), trace.losses.begin(), trace.losses.end());
-  }
-  const auto count = static_cast<std::int64_t>(std::llround(sparsity * static_cast<double>(losses.size())));
-  if (count == 0) return std::int64_t{0};
-  const auto nth = losses.begin() + static_cast<std::ptrdiff_t>(count - 1);
-  std::ranges::nth_element(losses, nth);
-  const float threshold = *nth;
-  std::int64_t ties = count - std::ranges::count_if(losses, [&](float loss) { return loss < threshold; });
-  std::int64_t zeros = 0;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    Node& node = *layers[i];
-    const LinearLayer layer = *linear_layer(node);
-    std::vector<float> weights = weight_rows(node, layer);
-    auto left = static_cast<std::int64_t>(weights.size());
-    std::size_t begin = 0;
-    for (const RemovalTrace& trace : traces[i]) {
-      const auto width = static_cast<std::size_t>(layer.inputs);
-      for (std::size_t at = 0; at < trace.losses.size() && left > 1; ++at) {
-        const float loss = trace.losses[at];
-        if (loss > threshold || (loss == threshold && ties-- <= 0)) continue;
-        weights[begin + at / width * width + trace.order[at]] = 0;
-        --left;
-        ++zeros;
-      }
-      begin += trace.losses.size();
-    }
-    node.input(layer.weight_input)->set_constant(weight_from_rows(node, layer, weights));
-  }
-  return zeros;
-}
-
 }  // namespace press

@@ -48,7 +48,7 @@ double error_without(const Matrix& weights, const Matrix& covariance,
 TEST(PruningSolver, TheFirstLossIsThatOfTheBestSingleRemoval) {
   const Matrix weights = random_matrix(1, 6, 1);
   const Matrix covariance = covariance_of(6, 2);
-  const RemovalTrace trace = removal_trace(weights, covariance, 1);
+  const RemovalTrace trace = removal_trace(weights, covariance, {}, 1);
   double least = 1e30;
   std::uint32_t best = 0;
   for (std::uint32_t j = 0; j < 6; ++j) {
@@ -67,7 +67,7 @@ TEST(PruningSolver, TheFirstLossIsThatOfTheBestSingleRemoval) {
 TEST(PruningSolver, LossesAddUpToTheErrorAndEveryColumnGoesOnce) {
   const Matrix weights = random_matrix(3, 12, 3);
   const Matrix covariance = covariance_of(12, 4);
-  const RemovalTrace trace = removal_trace(weights, covariance, 2);
+  const RemovalTrace trace = removal_trace(weights, covariance, {}, 2);
   for (std::size_t i = 0; i < 3; ++i) {
     std::vector<std::uint32_t> columns(trace.order.begin() + static_cast<std::ptrdiff_t>(i * 12),
                                        trace.order.begin() + static_cast<std::ptrdiff_t>(i * 12 + 12));
@@ -81,8 +81,8 @@ TEST(PruningSolver, LossesAddUpToTheErrorAndEveryColumnGoesOnce) {
 TEST(PruningSolver, ThreadsChangeNothing) {
   const Matrix weights = random_matrix(7, 20, 5);
   const Matrix covariance = covariance_of(20, 6);
-  const RemovalTrace one = removal_trace(weights, covariance, 1),
-                     three = removal_trace(weights, covariance, 3);
+  const RemovalTrace one = removal_trace(weights, covariance, {}, 1),
+                     three = removal_trace(weights, covariance, {}, 3);
   EXPECT_EQ(one.order, three.order);
   EXPECT_EQ(one.losses, three.losses);
 }
@@ -121,12 +121,12 @@ TEST(PruningSolver, WideRowsAreSolvedToo) {
     EXPECT_NEAR(solved.at(0, j), weights.at(0, j) + 0.45 * (weights.at(0, j - 1) + weights.at(0, j + 1)),
                 1e-6);
   }
-  EXPECT_EQ(removal_trace(weights, covariance, 1).order.size(), kWide);
+  EXPECT_EQ(removal_trace(weights, covariance, {}, 1).order.size(), kWide);
 }
 
 TEST(PruningSolver, DeadInputsDoNoHarm) {
   const Matrix weights = random_matrix(2, 5, 10);
-  const RemovalTrace trace = removal_trace(weights, damped(Matrix(5, 5), 1e-3), 1);
+  const RemovalTrace trace = removal_trace(weights, damped(Matrix(5, 5), 1e-3), {}, 1);
   for (const float loss : trace.losses) EXPECT_TRUE(std::isfinite(loss));
   const std::vector<std::uint8_t> all(10, 1);
   for (const double value : masked_least_squares(weights, uncompressed(Matrix(5, 5)), all, 1e-2, 1).values)

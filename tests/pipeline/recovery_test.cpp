@@ -8,6 +8,7 @@
 #include <random>
 
 #include "press/onnx/text.h"
+#include "press/pipeline/weight_pruning.h"
 #include "press/runtime/session.h"
 #include "support/random_tensor.h"
 
@@ -133,11 +134,16 @@ TEST(Recovery, PrunedWeightsStayZeroAndTheOthersTakeOver) {
   EXPECT_LT(error_of(model, original), 0.5 * before);
 }
 
+PruneOptions second_order_options(double sparsity) {
+  return {.method = PruneMethod::kSecondOrder, .sparsity = sparsity};
+}
+
 TEST(Recovery, SecondOrderMasksLoseLessThanMagnitude) {
   const Model original = network();
   Model second_order = network(), magnitude = pruned_by_magnitude();
   const std::int64_t zeros = zeros_of(magnitude);
-  const auto made = prune_by_output_error(second_order, all_layers(second_order), 0.5, samples(), {});
+  const auto made =
+      prune_by_criterion(second_order, all_layers(second_order), second_order_options(0.5), samples(), {});
   ASSERT_TRUE(made.ok()) << made.error().message();
   EXPECT_EQ(*made, zeros);
   EXPECT_EQ(zeros_of(second_order), zeros);
@@ -149,7 +155,7 @@ TEST(Recovery, SecondOrderMasksLoseLessThanMagnitude) {
 
 TEST(Recovery, NoLayerLosesAllOfItsWeights) {
   Model model = network();
-  ASSERT_TRUE(prune_by_output_error(model, all_layers(model), 1, samples(), {}).ok());
+  ASSERT_TRUE(prune_by_criterion(model, all_layers(model), second_order_options(1), samples(), {}).ok());
   for (const Node* node : all_layers(model)) {
     const std::span<const float> weights = node->input(1)->constant()->data<float>();
     EXPECT_EQ(std::ranges::count_if(weights, [](float weight) { return weight != 0; }), 1);

@@ -8,20 +8,17 @@
 
 #include "press/numeric/layer_statistics.h"
 #include "press/numeric/matrix.h"
+#include "press/numeric/pruning_criteria.h"
 
 namespace press {
-
-/// The order in which the weights of each row go, and what each step costs.
-struct RemovalTrace {
-  std::vector<std::uint32_t> order;  // like the weight, row-major: columns, the first to go first
-  std::vector<float> losses;         // growth of the output's mean square error; never falls along a row
-};
 
 /// ExactOBS (Frantar et al., "Optimal Brain Compression", arXiv 2208.11580): the weight with the least
 /// w²/[H⁻¹]_jj goes, the others of its row take over its part, H⁻¹ shrinks; until all are gone. H =
 /// `covariance`, damped. Rows wider than 1152 are ordered by the first step's costs alone, which takes d³
-/// instead of rows·d³ operations. The same for any number of threads.
-RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, int threads);
+/// instead of rows·d³ operations. Losses are growth of the output's mean square error. With a pattern a row
+/// ends where the quotas of its groups are full. The same for any number of threads.
+RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, const RowPattern& pattern,
+                           int threads);
 
 /// The rows of least output error among those that are 0 where `zeros` (like weights) is not: for each row
 /// the solution of H_SS·w_S = (W·C + λW)_S, S its support, H = Σ + λI with λ as in damped(). Exact by

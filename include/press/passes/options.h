@@ -12,6 +12,7 @@
 #include "press/numeric/calibration_table.h"
 #include "press/numeric/kmeans.h"
 #include "press/numeric/observer.h"
+#include "press/numeric/pruning_criteria.h"
 #include "press/numeric/weight_grid.h"
 
 namespace press {
@@ -31,10 +32,9 @@ struct FoldOptions {
   std::int64_t max_bytes = 1 << 14;       // all nodes of a run together
 };
 
-/// Which weights go: the smallest ones, or those whose loss the others make up for best (needs samples).
-enum class PruneMethod { kMagnitude, kSecondOrder };
-
-enum class PruneScope { kLocal, kGlobal };
+/// What the sparsity holds for: each layer, the whole network, or the network with shares by the layers'
+/// dims (Erdős-Rényi-Kernel).
+enum class PruneScope { kLocal, kGlobal, kErk };
 
 /// What is taken away: single weights, which become zero, or whole output channels, which go.
 enum class PruneStructure { kWeights, kChannels };
@@ -43,6 +43,10 @@ struct PruneOptions {
   PruneMethod method = PruneMethod::kMagnitude;
   double sparsity = 0.5;  // share of the weights that become zero, or of the channels that go; 0 to 1
   PruneStructure structure = PruneStructure::kWeights;
+  /// kWeights, in place of `sparsity`: at most `pattern_keep` of `pattern_of` neighbours along the inputs
+  /// stay (N:M); 0: no pattern.
+  int pattern_keep = 0;
+  int pattern_of = 0;
   std::int64_t round_to = 1;  // kChannels: a layer keeps a multiple of this many channels
   /// kChannels: share of the network's multiply-accumulates that stays, in place of `sparsity`.
   std::optional<double> macs;

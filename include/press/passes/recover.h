@@ -65,9 +65,10 @@ LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const L
 LayerOutcome repair_layer(Node& node, const Node& original, const LayerStatistics& statistics, Recover effort,
                           int threads);
 
-/// What removing the weights of a layer costs, by group: growth of the output's mean square error over the
-/// variance of all outputs of the layer.
-std::vector<RemovalTrace> trace_layer(const Node& node, const LayerStatistics& statistics, int threads);
+/// What removing the weights of a layer costs by the criterion of `options`: by group, or all groups together
+/// where it needs no samples (`statistics` may be null then). `number` of the layer, for what is random.
+std::vector<RemovalTrace> trace_layer(const Node& node, const LayerStatistics* statistics,
+                                      const PruneOptions& options, std::size_t number, int threads);
 
 /// Puts an outcome into the graph (or into a copy of it: `node` is the copy's).
 void apply(Graph& graph, Node& node, const LayerOutcome& outcome);

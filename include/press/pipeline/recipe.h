@@ -82,6 +82,7 @@ struct Recipe {
   Fp16Options fp16_options;
   std::optional<ClusterOptions> cluster;
   StoreOptions store_options{.form = StoreForm::kDense};
+  bool strip = false;   // names and whatever else a runtime does not need
   NodeSelection nodes;  // for pruning and quantization, beside their own selections
   SampleOptions calibration;
   std::string calibration_table;  // a file with what calibration gathered before; "": none

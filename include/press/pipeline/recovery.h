@@ -49,10 +49,4 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
 Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
                                 const std::vector<Batch>& samples, const RecoverOptions& options);
 
-/// Sets the weights of `layers` to 0 whose loss costs least, over all layers together: what each removal adds
-/// to its layer's output error, in parts of the output's variance (press/numeric/pruning_solver.h). No layer
-/// loses all of its weights. Returns the number of zeros.
-Result<std::int64_t> prune_by_output_error(Model& model, const std::vector<Node*>& layers, double sparsity,
-                                           const std::vector<Batch>& samples, const RecoverOptions& options);
-
 }  // namespace press

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "passes/recover/layer_bias.h"
 #include "passes/selection.h"
@@ -160,19 +162,34 @@ LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const L
   return std::move(corrector).outcome(std::move(grid));
 }
 
-std::vector<RemovalTrace> trace_layer(const Node& node, const LayerStatistics& statistics, int threads) {
+std::vector<RemovalTrace> trace_layer(const Node& node, const LayerStatistics* statistics,
+                                      const PruneOptions& options, std::size_t number, int threads) {
   const LinearLayer layer = *linear_layer(node);
   const std::vector<float> weights = weight_rows(node, layer);
-  double energy = 0;
-  for (const double variance : statistics.output_variance) energy += variance;
+  const PruningCriterion& criterion = info(options.method);
+  // N:M runs along the input channels: the elements of a kernel are patterns of their own.
+  RowPattern pattern{static_cast<std::size_t>(options.pattern_keep),
+                     static_cast<std::size_t>(options.pattern_of)};
+  if (!layer.weight_transposed) {
+    pattern.stride =
+        static_cast<std::size_t>(layer.inputs / node.input(layer.weight_input)->constant()->dims()[1]);
+  }
+  if (criterion.needs == PruningCriterion::Needs::kNothing) {
+    Matrix rows(static_cast<std::size_t>(layer.outputs), static_cast<std::size_t>(layer.inputs));
+    std::ranges::copy(weights, rows.values.begin());
+    return {criterion.trace({.weights = rows, .pattern = pattern, .seed = number, .threads = threads})};
+  }
+  const double energy =
+      std::accumulate(statistics->output_variance.begin(), statistics->output_variance.end(), 0.0);
   std::vector<RemovalTrace> traces;
-  for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
+  for (std::size_t group = 0; group < statistics->groups.size(); ++group) {
     const Matrix rows = rows_of_group(weights, layer, group);
-    const Matrix covariance = damped(statistics.groups[group].covariance, kTraceDamping);
-    traces.push_back(removal_trace(rows, covariance, threads));
-    for (float& loss : traces.back().losses) {
-      loss = energy > 0 ? static_cast<float>(loss / energy) : 0.0F;
-    }
+    const Matrix covariance = damped(statistics->groups[group].covariance, kTraceDamping);
+    traces.push_back(criterion.trace({.weights = rows,
+                                      .covariance = &covariance,
+                                      .energy = energy > 0 ? energy : std::numeric_limits<double>::infinity(),
+                                      .pattern = pattern,
+                                      .threads = threads}));
   }
   return traces;
 }
