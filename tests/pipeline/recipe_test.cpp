@@ -90,9 +90,9 @@ TEST(ParseRecipe, WrongTypeSaysWhatIsExpected) {
 TEST(ParseRecipe, ValueOutOfRangeSaysWhatIsAllowed) {
   EXPECT_EQ(error_of("[prune]\nsparsity = 1.5\n"),
             "recipe 'r.toml', line 2: 'prune.sparsity': 1.5 is not between 0 and 1");
-  EXPECT_EQ(
-      error_of("[prune]\nscope = 'globl'\n"),
-      "recipe 'r.toml', line 2: 'prune.scope': 'globl' is none of global, local, erk; did you mean 'global'?");
+  EXPECT_EQ(error_of("[prune]\nscope = 'globl'\n"),
+            "recipe 'r.toml', line 2: 'prune.scope': 'globl' is none of global, local, erk; did you mean "
+            "'global'?");
   EXPECT_NE(error_of("[preprocess]\nresize = '12by8'\n").find("'12by8' is no size"), std::string::npos);
   EXPECT_NE(error_of("[preprocess]\npreset = 'imagnet'\n"), "");
 }
