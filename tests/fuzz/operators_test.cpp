@@ -32,6 +32,8 @@ const std::vector<Family>& families() {
        {"(float[2,4,7,5] x, float[6,2,3,3] w, float[6] b) => (y) { y = Conv<group = 2, pads = [1,1,1,1], "
         "strides = [2,1], "
         "dilations = [1,1], kernel_shape = [3,3]>(x, w, b) }",
+        "(float[1,32,18,17] x, float[32,32,3,3] w, float[32] b) => (y) { y = Conv<pads = [1,1,1,1]>(x, w, b) "
+        "}",
         "(float[1,2,9] x, float[3,2,3] w) => (y) { y = Conv<auto_pad = \"SAME_UPPER\", strides = [2]>(x, w) "
         "}",
         "(float[1,4,5,5] x, float[4,2,3,3] w, float[4] b) => (y) { y = ConvTranspose<group = 2, strides = "
@@ -208,6 +210,11 @@ const std::vector<Family>& families() {
         "xz, ys, yz) }",
         "(uint8[2,3] x, float xs, uint8 xz, float ys, uint8 yz) => (y) { y = "
         "com.microsoft.QLinearSoftmax<axis = -1, opset = 13>(x, xs, xz, ys, yz) }",
+        "(uint8[3,4] a, float as, uint8 az, int8[4,5] b, float[5] bs, int8[5] bz, int32[5] c, float ys, "
+        "uint8 yz) "
+        "=> (y) { y = com.microsoft.QGemm<alpha = 1.0, transB = 0>(a, as, az, b, bs, bz, c, ys, yz) }",
+        "(float[1,2,7,5] x, float[6,2,3,3] w, float[6] b, float[1,6,7,5] z) => (y) { y = "
+        "com.microsoft.FusedConv<pads = [1,1,1,1], activation = \"Relu\">(x, w, b, z) }",
         "(float[2,3,4] a, float[2,5,4] b) => (y) { y = com.microsoft.FusedMatMul<transB = 1, alpha = 0.5>(a, "
         "b) }",
         "(float[2,20] a, uint8[3,2,8] b, float[6] s, uint8[3] z) => (y) { y = com.microsoft.MatMulNBits<K = "

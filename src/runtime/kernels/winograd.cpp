@@ -19,6 +19,7 @@ constexpr std::int64_t kOut = 4;               // its results
 constexpr std::int64_t kProducts = kIn * kIn;  // for each channel of a tile
 constexpr std::int64_t kLanes = 64;            // channels that are transformed at once
 constexpr std::int64_t kChunk = 32;            // tiles
+constexpr std::int64_t kFewestTiles = 16;      // of an image: the choice must not depend on the batch
 constexpr std::int64_t kFewestChannels = 32;   // below, the transforms cost what the products save
 constexpr std::int64_t kLargestWeights = std::int64_t{4} << 20;  // transformed; in elements
 
@@ -155,7 +156,7 @@ bool Winograd::pays(const onednn::ConvolutionSpec& spec) {
           kind == Activation::Kind::kClip) &&
          std::min(weights[0], weights[1]) >= kFewestChannels &&
          kProducts * weights[0] * weights[1] <= kLargestWeights &&
-         (spec.target[2] + kOut - 1) / kOut * ((spec.target[3] + kOut - 1) / kOut) * spec.target[0] >= kChunk;
+         (spec.target[2] + kOut - 1) / kOut * ((spec.target[3] + kOut - 1) / kOut) >= kFewestTiles;
 }
 
 Winograd::Winograd(const onednn::ConvolutionSpec& spec)

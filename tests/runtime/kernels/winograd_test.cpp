@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "runtime/session_support.h"
 
 namespace press {
@@ -13,6 +15,16 @@ struct Case {
   const char* attributes;
   const char* tail;  // from c (and the residual r) to y
 };
+
+/// The first sample of a batch.
+Tensor first_of(const Tensor& batch) {
+  Dims dims = batch.dims();
+  dims[0] = 1;
+  Tensor sample = Tensor::allocate(batch.type(), dims).value();
+  const std::span<std::byte> bytes = sample.mutable_bytes();
+  std::ranges::copy(batch.bytes().first(bytes.size()), bytes.begin());
+  return sample;
+}
 
 /// c = Conv(x) of constant weights and a bias, then the tail; r has the form of c.
 std::string text_of(const Case& c) {
@@ -59,6 +71,10 @@ TEST(Winograd, GivesWhatPlainSumsGive) {
       if (first.empty()) first = fast;
       EXPECT_EQ(fast[0], first[0]) << threads << " threads";
     }
+    const std::vector<Tensor> single = {first_of(inputs[0]), first_of(inputs[1])};
+    const std::vector<Tensor> alone = run_graph(*model.graph, single, {});
+    ASSERT_EQ(alone.size(), 1U);
+    EXPECT_EQ(alone[0], first_of(first[0])) << "another batch, other bits: " << c.tail;
   }
 }
 
