@@ -209,8 +209,7 @@ void set_channel_order(Preprocess& preprocess, ChannelOrder order) {
 }
 
 std::string describe(const Preprocess& preprocess) {
-  std::string text(name_of(preprocess.channels));
-  if (preprocess.order == ChannelOrder::kBgr) text += ", bgr";
+  std::string text(preprocess.order == ChannelOrder::kBgr ? "bgr" : name_of(preprocess.channels));
   if (!preprocess.apply_orientation) text += ", orientation ignored";
   if (const auto* side = std::get_if<ShorterSide>(&preprocess.resize)) {
     text += fmt::format(", shorter side {} {}", side->pixels, name_of(preprocess.interpolation));

@@ -51,7 +51,8 @@ def prepared(image, description):
         height, width = int(crop[1]), int(crop[2])
         left, top = round((image.width - width) / 2), round((image.height - height) / 2)
         image = image.crop((left, top, left + width, top + height))
-    return np.asarray(image).transpose(2, 0, 1)
+    channels = np.asarray(image).transpose(2, 0, 1)
+    return channels[::-1] if re.search(r"\bbgr\b", description) else channels
 
 
 def read_samples(path, description):
