@@ -10,6 +10,8 @@
 // name any more: for files that are only run.
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <utility>
@@ -40,6 +42,16 @@ std::size_t drop_defaults(Node& node) {
     if (!list.empty() && std::ranges::count(list, fallback) == std::ssize(list)) node.remove_attribute(name);
   }
   if (node.int_attribute("group", 0) == 1) node.remove_attribute("group");
+  const Value* weights = node.inputs().size() > 1 ? node.inputs()[1] : nullptr;
+  if (weights != nullptr && weights->producer() != nullptr && weights->producer()->is("DequantizeLinear")) {
+    weights = weights->producer()->inputs()[0];
+  }
+  const auto dims =
+      weights != nullptr && weights->type().shape ? known_dims(*weights->type().shape) : std::nullopt;
+  if (dims && dims->size() > 2 &&
+      std::ranges::equal(*dims | std::views::drop(2), node.ints_attribute("kernel_shape"))) {
+    node.remove_attribute("kernel_shape");
+  }
   return before - node.attributes().size();
 }
 
@@ -54,6 +66,12 @@ Result<PassOutcome> strip_model(Model& model, const PassContext&) {
       outcome.declined.push_back({node->label(), "it holds a subgraph"});
       return outcome;
     }
+  }
+  for (Node* node : graph.nodes()) {
+    if (!node->name().empty() || !node->opaque.empty()) ++outcome.rewrites;
+    node->set_name("");
+    node->opaque.clear();
+    outcome.rewrites += drop_defaults(*node);
   }
   for (const Value* input : graph.inputs()) taken.insert(input->name());
   for (const GraphOutput& output : graph.outputs()) taken.insert(output.name);
@@ -73,12 +91,6 @@ Result<PassOutcome> strip_model(Model& model, const PassContext&) {
     if (!value->opaque.empty() || !value->tensor_opaque.empty()) ++outcome.rewrites;
     value->opaque.clear();
     value->tensor_opaque.clear();
-  }
-  for (Node* node : graph.nodes()) {
-    if (!node->name().empty() || !node->opaque.empty()) ++outcome.rewrites;
-    node->set_name("");
-    node->opaque.clear();
-    outcome.rewrites += drop_defaults(*node);
   }
   return outcome;
 }

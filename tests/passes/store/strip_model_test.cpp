@@ -9,7 +9,7 @@ TEST(StripModel, ShortensInnerNamesAndDropsDefaults) {
   const PassRun run = run_pass(kPass, R"(
     <ir_version: 8, opset_import: ["" : 17]>
     agraph (float[1,1,1,1] x) => (float[1,1,2,2] y) <float[1,1,1,1] weight = {2}, float[1,1,2,2] other = {1, 2, 3, 4}> {
-      hidden = Conv <group = 1, strides = [1, 1], dilations = [1, 1], pads = [0, 0, 1, 1]> (x, weight)
+      hidden = Conv <kernel_shape = [1, 1], group = 1, strides = [1, 1], dilations = [1, 1], pads = [0, 0, 1, 1]> (x, weight)
       y = Mul(hidden, other)
     })");
   EXPECT_GT(run.outcome.rewrites, 0U);
@@ -20,6 +20,7 @@ TEST(StripModel, ShortensInnerNamesAndDropsDefaults) {
   const Node& conv = **run.after.graph->nodes().begin();
   EXPECT_FALSE(conv.has_attribute("group"));
   EXPECT_FALSE(conv.has_attribute("strides"));
+  EXPECT_FALSE(conv.has_attribute("kernel_shape"));
   EXPECT_TRUE(conv.has_attribute("pads"));
 }
 
