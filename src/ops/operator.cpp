@@ -118,6 +118,9 @@ std::optional<std::int64_t> multiply_accumulates(const Node& node, const ValueFa
   // makes them.
   const std::size_t position = integer_weight_input(node).value_or(1);
   const Value* weight = node.input(position);
+  if (weight != nullptr && weight->producer() != nullptr && weight->producer()->is("DequantizeLinear")) {
+    weight = weight->producer()->input(0);
+  }
   std::optional<std::int64_t> each;
   if (weight != nullptr && weight->constant() != nullptr) {
     const Dims& dims = weight->constant()->dims();

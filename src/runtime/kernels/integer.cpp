@@ -63,8 +63,17 @@ void add_product(std::uint32_t& sum, std::int32_t a, std::int32_t b) {
 /// Integer accumulators of a convolution or matrix product.
 struct Accumulated {
   Dims dims;
-  std::vector<std::uint32_t> sums;
+  Tensor memory;
+  std::span<std::uint32_t> sums;  // in memory
 };
+
+Result<Accumulated> zeros(const Dims& dims) {
+  PRESS_ASSIGN(Tensor memory, Tensor::allocate(DataType::kUint32, dims));
+  Accumulated result{dims, std::move(memory), {}};
+  result.sums = result.memory.mutable_data<std::uint32_t>();
+  std::ranges::fill(result.sums, 0U);
+  return result;
+}
 
 Result<Accumulated> convolve(const KernelContext& context, const Tensor& source, const Integers& x,
                              const Tensor& weights, const Integers& w) {
@@ -84,8 +93,7 @@ Result<Accumulated> convolve(const KernelContext& context, const Tensor& source,
   std::array<std::int64_t, kAxes> stride{1, 1, 1};
   std::array<std::int64_t, kAxes> dilation{1, 1, 1};
   std::array<std::int64_t, kAxes> pad{0, 0, 0};
-  Accumulated result;
-  result.dims = {in[0], shape[0]};
+  Dims dims = {in[0], shape[0]};
   for (std::size_t i = 0; i < window.rank(); ++i) {
     PRESS_ASSIGN(const WindowExtent made, window_extent(window, i, in[i + 2]));
     const std::size_t axis = i + kAxes - window.rank();
@@ -95,10 +103,9 @@ Result<Accumulated> convolve(const KernelContext& context, const Tensor& source,
     stride[axis] = window.strides[i];
     dilation[axis] = window.dilations[i];
     pad[axis] = made.pad_begin;
-    result.dims.push_back(made.output);
+    dims.push_back(made.output);
   }
-  PRESS_ASSIGN(const std::int64_t count, element_count(result.dims));
-  result.sums.assign(static_cast<std::size_t>(count), 0);
+  PRESS_ASSIGN(Accumulated result, zeros(dims));
   const std::int64_t in_plane = extent[0] * extent[1] * extent[2];
   const std::int64_t out_plane = output[0] * output[1] * output[2];
   const std::int64_t taps = kernel[0] * kernel[1] * kernel[2];
@@ -145,22 +152,21 @@ Result<Accumulated> multiply(const KernelContext& context, const Dims& da, const
   const std::int64_t m = da[da.size() - 2];
   const std::int64_t k = da.back();
   const std::int64_t n = db.back();
-  Accumulated result;
-  result.dims = batch;
-  result.dims.push_back(m);
-  result.dims.push_back(n);
-  PRESS_ASSIGN(const std::int64_t count, element_count(result.dims));
-  result.sums.assign(static_cast<std::size_t>(count), 0);
-  parallel_for(context.threads(), n > 0 ? count / n : 0, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int32_t* from_a = a.data() + (batch_index(batch, batch_a, row / m) * m + row % m) * k;
-      const std::int32_t* from_b = b.data() + batch_index(batch, batch_b, row / m) * k * n;
-      for (std::int64_t l = 0; l < k; ++l) {
-        for (std::int64_t j = 0; j < n; ++j)
-          add_product(result.sums[static_cast<std::size_t>(row * n + j)], from_a[l], from_b[l * n + j]);
-      }
-    }
-  });
+  Dims dims = batch;
+  dims.push_back(m);
+  dims.push_back(n);
+  PRESS_ASSIGN(Accumulated result, zeros(dims));
+  parallel_for(
+      context.threads(), n > 0 ? result.memory.size() / n : 0, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const std::int32_t* from_a = a.data() + (batch_index(batch, batch_a, row / m) * m + row % m) * k;
+          const std::int32_t* from_b = b.data() + batch_index(batch, batch_b, row / m) * k * n;
+          for (std::int64_t l = 0; l < k; ++l) {
+            for (std::int64_t j = 0; j < n; ++j)
+              add_product(result.sums[static_cast<std::size_t>(row * n + j)], from_a[l], from_b[l * n + j]);
+          }
+        }
+      });
   return result;
 }
 
