@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "pipeline/counterparts.h"
 #include "pipeline/output_error.h"
 #include "press/calibrate/lockstep.h"
 #include "press/numeric/layer_solver.h"
@@ -32,9 +33,10 @@ ChannelReading reading_of(const ChannelReader& reader, const LayerStatistics& st
 Model without(const Model& model, const PrunableChannels& group, const ChannelTrace& trace, std::size_t count,
               const std::vector<LayerStatistics>& statistics, int threads) {
   Model copy = clone(model);
+  const auto to_copy = counterparts(*model.graph, *copy.graph);
   for (std::size_t r = 0; r < group.readers.size(); ++r) {
     const ChannelReader& reader = group.readers[r];
-    Node* node = counterpart(reader.node, *model.graph, *copy.graph);
+    Node* node = to_copy.at(reader.node);
     const LinearLayer layer = *linear_layer(*node);
     std::vector<float> rows = weight_rows(*node, layer);
     for (std::size_t i = 0; i < count; ++i) {
@@ -60,9 +62,8 @@ Result<std::vector<ChannelTrace>> trace_channels(const Model& model, std::span<c
     for (const ChannelReader& reader : groups[g].readers) read[reader.node].push_back(g);
   }
   PRESS_ASSIGN(const OutputError network, OutputError::create(model, samples, options.threads));
-  LockstepOptions lockstep_options;
-  lockstep_options.threads = options.threads;
-  PRESS_ASSIGN(Lockstep lockstep, Lockstep::create(*model.graph, *model.graph, samples, lockstep_options));
+  PRESS_ASSIGN(Lockstep lockstep,
+               Lockstep::create(*model.graph, *model.graph, samples, {.threads = options.threads}));
   std::vector<ChannelTrace> traces(groups.size());
   std::vector<std::vector<LayerStatistics>> statistics(groups.size());
   std::int64_t done = 0;

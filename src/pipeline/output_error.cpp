@@ -65,13 +65,4 @@ Result<std::vector<float>> OutputError::outputs(const Model& model) const {
   return values;
 }
 
-Node* counterpart(const Node* node, const Graph& from, const Graph& to) {
-  auto other = to.nodes().begin();
-  for (const Node* candidate : from.nodes()) {
-    if (candidate == node) return *other;
-    ++other;
-  }
-  return nullptr;
-}
-
 }  // namespace press

@@ -27,7 +27,4 @@ class OutputError {
   double variance_ = 0;
 };
 
-/// The same node in a copy of its graph.
-Node* counterpart(const Node* node, const Graph& from, const Graph& to);
-
 }  // namespace press

@@ -4,26 +4,16 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "pipeline/counterparts.h"
 #include "press/calibrate/lockstep.h"
 #include "press/ops/linear_layer.h"
 
 namespace press {
 namespace {
 
-/// The nodes of two copies of a graph, side by side.
-std::unordered_map<const Node*, Node*> counterparts(const Graph& from, const Graph& to) {
-  std::unordered_map<const Node*, Node*> pairs;
-  auto other = to.nodes().begin();
-  for (const Node* node : from.nodes()) {
-    pairs.emplace(node, *other);
-    ++other;
-  }
-  return pairs;
-}
-
-Status tell(const RecoverOptions& options, std::string_view doing, std::size_t done, std::size_t total) {
+Status tell(const RecoverOptions& options, std::size_t done, std::size_t total) {
   if (!options.progress) return {};
-  return options.progress(doing, static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
+  return options.progress("recovering", static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
 }
 
 /// Gathers statistics of `layers` of `model` beside their originals in `original`, in order, and calls
@@ -32,10 +22,11 @@ Status tell(const RecoverOptions& options, std::string_view doing, std::size_t d
 template <typename Solve>
 Status in_lockstep(const Model& model, const Model& running, const Model& original,
                    const std::vector<Node*>& layers, const std::vector<Batch>& samples,
-                   const RecoverOptions& options, std::string_view doing, bool means_alone,
-                   const std::unordered_map<const Node*, Node*>& to_running, const Solve& solve) {
+                   const RecoverOptions& options, const std::unordered_map<const Node*, Node*>& to_running,
+                   const Solve& solve) {
   const auto to_original = counterparts(*model.graph, *original.graph);
-  LockstepOptions lockstep_options{.threads = options.threads, .means_alone = means_alone};
+  LockstepOptions lockstep_options{.threads = options.threads,
+                                   .means_alone = options.effort == Recover::kBias};
   if (options.effort == Recover::kFull) {
     lockstep_options.columns_per_input = 128;
     lockstep_options.least_columns = 1 << 16;
@@ -44,13 +35,13 @@ Status in_lockstep(const Model& model, const Model& running, const Model& origin
   PRESS_ASSIGN(Lockstep lockstep,
                Lockstep::create(*original.graph, *running.graph, samples, lockstep_options));
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    PRESS_TRY(tell(options, doing, i, layers.size()));
+    PRESS_TRY(tell(options, i, layers.size()));
     const Node& before = *to_original.at(layers[i]);
     Node& copy = *to_running.at(layers[i]);
     PRESS_ASSIGN(const LayerStatistics statistics, lockstep.gather(before, copy));
     solve(i, before, copy, statistics);
   }
-  return tell(options, doing, layers.size(), layers.size());
+  return tell(options, layers.size(), layers.size());
 }
 
 }  // namespace
@@ -67,8 +58,8 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
   for (const LayerTask& task : tasks) layers.push_back(task.node);
   Recovery recovery;
   PRESS_TRY(in_lockstep(
-      model, simulated, original, layers, samples, options, "recovering", options.effort == Recover::kBias,
-      to_simulated, [&](std::size_t i, const Node& before, Node& copy, const LayerStatistics& statistics) {
+      model, simulated, original, layers, samples, options, to_simulated,
+      [&](std::size_t i, const Node& before, Node& copy, const LayerStatistics& statistics) {
         Node& node = *layers[i];
         const LayerOutcome outcome =
             quantize_layer(tasks[i], before, statistics, options.effort, options.threads);
@@ -83,14 +74,13 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
 Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
                                 const std::vector<Batch>& samples, const RecoverOptions& options) {
   Recovery recovery;
-  PRESS_TRY(in_lockstep(model, model, original, layers, samples, options, "recovering",
-                        options.effort == Recover::kBias, counterparts(*model.graph, *model.graph),
-                        [&](std::size_t, const Node& before, Node& node, const LayerStatistics& statistics) {
-                          const LayerOutcome outcome =
-                              repair_layer(node, before, statistics, options.effort, options.threads);
-                          apply(*model.graph, node, outcome);
-                          recovery.layers.push_back({node.label(), outcome.error});
-                        }));
+  PRESS_TRY(in_lockstep(
+      model, model, original, layers, samples, options, counterparts(*model.graph, *model.graph),
+      [&](std::size_t, const Node& before, Node& node, const LayerStatistics& statistics) {
+        const LayerOutcome outcome = repair_layer(node, before, statistics, options.effort, options.threads);
+        apply(*model.graph, node, outcome);
+        recovery.layers.push_back({node.label(), outcome.error});
+      }));
   return recovery;
 }
 

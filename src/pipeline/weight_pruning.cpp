@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "pipeline/counterparts.h"
 #include "pipeline/output_error.h"
 #include "press/calibrate/lockstep.h"
 #include "press/ops/linear_layer.h"
@@ -112,7 +113,7 @@ Status weigh(const Model& model, const OutputError& network, const Node& node,
   }
   if (!(expected > 0)) return {};
   const Model copy = clone(model);
-  Node* changed = counterpart(&node, *model.graph, *copy.graph);
+  Node* changed = counterparts(*model.graph, *copy.graph).at(&node);
   apply_cut(*changed, traces, cut);
   apply(*copy.graph, *changed, repair_layer(*changed, node, statistics, Recover::kFast, threads));
   PRESS_ASSIGN(const double measured, network.of(copy));

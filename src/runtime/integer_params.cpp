@@ -5,14 +5,10 @@
 
 namespace press {
 
-namespace {
-
 std::int32_t byte_at(const Tensor& tensor, std::size_t index) {
   return tensor.type() == DataType::kInt8 ? tensor.data<std::int8_t>()[index]
                                           : std::int32_t{tensor.data<std::uint8_t>()[index]};
 }
-
-}  // namespace
 
 bool is_byte(DataType type) {
   return type == DataType::kUint8 || type == DataType::kInt8;

@@ -11,6 +11,9 @@ namespace press {
 
 bool is_byte(DataType type);
 
+/// An element of a tensor of bytes.
+std::int32_t byte_at(const Tensor& tensor, std::size_t index);
+
 bool is_normal_scale(float scale);
 
 /// Scale and zero point of a whole tensor of bytes; nullopt for others. Without a zero point: uint8 and 0.

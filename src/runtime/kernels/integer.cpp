@@ -60,23 +60,15 @@ void add_product(std::uint32_t& sum, std::int32_t a, std::int32_t b) {
   sum += static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b);
 }
 
-/// Integer accumulators of a convolution or matrix product.
-struct Accumulated {
-  Dims dims;
-  Tensor memory;
-  std::span<std::uint32_t> sums;  // in memory
-};
-
-Result<Accumulated> zeros(const Dims& dims) {
-  PRESS_ASSIGN(Tensor memory, Tensor::allocate(DataType::kUint32, dims));
-  Accumulated result{dims, std::move(memory), {}};
-  result.sums = result.memory.mutable_data<std::uint32_t>();
-  std::ranges::fill(result.sums, 0U);
-  return result;
+/// Accumulators of a convolution or matrix product.
+Result<Tensor> zeros(const Dims& dims) {
+  PRESS_ASSIGN(Tensor sums, Tensor::allocate(DataType::kUint32, dims));
+  std::ranges::fill(sums.mutable_data<std::uint32_t>(), 0U);
+  return sums;
 }
 
-Result<Accumulated> convolve(const KernelContext& context, const Tensor& source, const Integers& x,
-                             const Tensor& weights, const Integers& w) {
+Result<Tensor> convolve(const KernelContext& context, const Tensor& source, const Integers& x,
+                        const Tensor& weights, const Integers& w) {
   const Dims& in = source.dims();
   const Dims& shape = weights.dims();
   const std::int64_t groups = context.node().int_attribute("group", 1);
@@ -105,7 +97,8 @@ Result<Accumulated> convolve(const KernelContext& context, const Tensor& source,
     pad[axis] = made.pad_begin;
     dims.push_back(made.output);
   }
-  PRESS_ASSIGN(Accumulated result, zeros(dims));
+  PRESS_ASSIGN(Tensor result, zeros(dims));
+  const std::span<std::uint32_t> all = result.mutable_data<std::uint32_t>();
   const std::int64_t in_plane = extent[0] * extent[1] * extent[2];
   const std::int64_t out_plane = output[0] * output[1] * output[2];
   const std::int64_t taps = kernel[0] * kernel[1] * kernel[2];
@@ -117,7 +110,7 @@ Result<Accumulated> convolve(const KernelContext& context, const Tensor& source,
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const std::int64_t filter = plane % shape[0];
       const std::int64_t first_channel = plane / shape[0] * in[1] + filter / filters * shape[1];
-      std::uint32_t* sums = result.sums.data() + plane * out_plane;
+      std::uint32_t* sums = all.data() + plane * out_plane;
       for (std::int64_t channel = 0; channel < shape[1]; ++channel) {
         const std::int32_t* data = x.data() + (first_channel + channel) * in_plane;
         const std::int32_t* taps_of = w.data() + (filter * shape[1] + channel) * taps;
@@ -140,8 +133,8 @@ Result<Accumulated> convolve(const KernelContext& context, const Tensor& source,
 }
 
 /// Only matrices and stacks of equal or broadcast shape; vectors are refused.
-Result<Accumulated> multiply(const KernelContext& context, const Dims& da, const Integers& a, const Dims& db,
-                             const Integers& b) {
+Result<Tensor> multiply(const KernelContext& context, const Dims& da, const Integers& a, const Dims& db,
+                        const Integers& b) {
   if (da.size() < 2 || db.size() < 2 || da.back() != db[db.size() - 2]) {
     return Error(ErrorCode::kInput,
                  fmt::format("matrices {} and {} cannot be multiplied", to_string(da), to_string(db)));
@@ -155,24 +148,25 @@ Result<Accumulated> multiply(const KernelContext& context, const Dims& da, const
   Dims dims = batch;
   dims.push_back(m);
   dims.push_back(n);
-  PRESS_ASSIGN(Accumulated result, zeros(dims));
+  PRESS_ASSIGN(Tensor result, zeros(dims));
+  const std::span<std::uint32_t> all = result.mutable_data<std::uint32_t>();
   parallel_for(
-      context.threads(), n > 0 ? result.memory.size() / n : 0, 1, [&](std::int64_t begin, std::int64_t end) {
+      context.threads(), n > 0 ? result.size() / n : 0, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           const std::int32_t* from_a = a.data() + (batch_index(batch, batch_a, row / m) * m + row % m) * k;
           const std::int32_t* from_b = b.data() + batch_index(batch, batch_b, row / m) * k * n;
           for (std::int64_t l = 0; l < k; ++l) {
             for (std::int64_t j = 0; j < n; ++j)
-              add_product(result.sums[static_cast<std::size_t>(row * n + j)], from_a[l], from_b[l * n + j]);
+              add_product(all[static_cast<std::size_t>(row * n + j)], from_a[l], from_b[l * n + j]);
           }
         }
       });
   return result;
 }
 
-Status write_integers(KernelContext& context, const Accumulated& result) {
-  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kInt32, result.dims));
-  std::ranges::transform(result.sums, target->mutable_data<std::int32_t>().begin(),
+Status write_integers(KernelContext& context, const Tensor& sums) {
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kInt32, sums.dims()));
+  std::ranges::transform(sums.data<std::uint32_t>(), target->mutable_data<std::int32_t>().begin(),
                          [](std::uint32_t sum) { return static_cast<std::int32_t>(sum); });
   return {};
 }
@@ -197,20 +191,21 @@ Result<std::vector<float>> scales_at(const KernelContext& context, std::size_t i
 }
 
 template <typename T>
-void requantize_to(const Accumulated& result, const std::vector<float>& factors, std::int64_t inner,
+void requantize_to(const Tensor& sums, const std::vector<float>& factors, std::int64_t inner,
                    std::int32_t zero, std::span<T> out) {
   const float low = static_cast<float>(std::numeric_limits<T>::lowest()) - static_cast<float>(zero);
   const float high = static_cast<float>(std::numeric_limits<T>::max()) - static_cast<float>(zero);
+  const std::span<const std::uint32_t> from = sums.data<std::uint32_t>();
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto channel = static_cast<std::size_t>(static_cast<std::int64_t>(i) / inner) % factors.size();
-    const float value = static_cast<float>(static_cast<std::int32_t>(result.sums[i])) * factors[channel];
+    const float value = static_cast<float>(static_cast<std::int32_t>(from[i])) * factors[channel];
     out[i] = static_cast<T>(static_cast<std::int32_t>(std::nearbyint(std::clamp(value, low, high))) + zero);
   }
 }
 
 /// y = saturate(round(sum · a_scale · b_scale / y_scale) + y_zero_point); b_scale may differ along the output
 /// channels, which are `inner` elements apart. The input `y` is y_scale, the one behind it y_zero_point.
-Status requantize(KernelContext& context, const Accumulated& result, const std::vector<float>& a_scales,
+Status requantize(KernelContext& context, const Tensor& sums, const std::vector<float>& a_scales,
                   const std::vector<float>& b_scales, std::int64_t channels, std::int64_t inner,
                   std::size_t y = 6) {
   PRESS_ASSIGN(const std::vector<float> y_scales, scales_at(context, y));
@@ -227,11 +222,11 @@ Status requantize(KernelContext& context, const Accumulated& result, const std::
   std::vector<float> factors;
   factors.reserve(b_scales.size());
   for (const float scale : b_scales) factors.push_back(a_scales[0] * scale / y_scales[0]);
-  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, y_zero->type(), result.dims));
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, y_zero->type(), sums.dims()));
   if (y_zero->type() == DataType::kUint8) {
-    requantize_to(result, factors, inner, zeros[0], target->mutable_data<std::uint8_t>());
+    requantize_to(sums, factors, inner, zeros[0], target->mutable_data<std::uint8_t>());
   } else {
-    requantize_to(result, factors, inner, zeros[0], target->mutable_data<std::int8_t>());
+    requantize_to(sums, factors, inner, zeros[0], target->mutable_data<std::int8_t>());
   }
   return {};
 }
@@ -249,20 +244,21 @@ void transpose(Dims& dims, Integers& values) {
 }
 
 /// Adds C of QGemm, which broadcasts to the product.
-Status add_addend(const KernelContext& context, Accumulated& result) {
+Status add_addend(const KernelContext& context, Tensor& sums) {
   if (context.input(6) == nullptr) return {};
   PRESS_ASSIGN(const Tensor* addend, required(context, 6, DataType::kInt32));
-  PRESS_ASSIGN(const Dims dims, broadcast_dims(result.dims, addend->dims()));
-  if (dims != result.dims) {
+  PRESS_ASSIGN(const Dims dims, broadcast_dims(sums.dims(), addend->dims()));
+  if (dims != sums.dims()) {
     return Error(ErrorCode::kInput, fmt::format("input C is {}, which does not broadcast to {}",
-                                                to_string(addend->dims()), to_string(result.dims)));
+                                                to_string(addend->dims()), to_string(sums.dims())));
   }
-  const std::int64_t n = result.dims[1];
+  const std::int64_t n = sums.dims()[1];
   const std::int64_t columns = addend->rank() > 0 ? addend->dims().back() : 1;
   const std::int64_t rows = addend->rank() > 1 ? addend->dims()[0] : 1;
-  for (std::int64_t i = 0; i < std::ssize(result.sums); ++i) {
+  const std::span<std::uint32_t> all = sums.mutable_data<std::uint32_t>();
+  for (std::int64_t i = 0; i < sums.size(); ++i) {
     const std::int64_t from = (rows > 1 ? i / n * columns : 0) + (columns > 1 ? i % n : 0);
-    result.sums[static_cast<std::size_t>(i)] +=
+    all[static_cast<std::size_t>(i)] +=
         static_cast<std::uint32_t>(addend->data<std::int32_t>()[static_cast<std::size_t>(from)]);
   }
   return {};
@@ -275,8 +271,8 @@ Status conv_integer(KernelContext& context) {
   PRESS_ASSIGN(const Tensor* w, required(context, 1));
   PRESS_ASSIGN(const Integers source, centred(*x, context.input(2), SIZE_MAX));
   PRESS_ASSIGN(const Integers weights, centred(*w, context.input(3), 0));
-  PRESS_ASSIGN(const Accumulated result, convolve(context, *x, source, *w, weights));
-  return write_integers(context, result);
+  PRESS_ASSIGN(const Tensor sums, convolve(context, *x, source, *w, weights));
+  return write_integers(context, sums);
 }
 
 Status mat_mul_integer(KernelContext& context) {
@@ -285,8 +281,8 @@ Status mat_mul_integer(KernelContext& context) {
   PRESS_ASSIGN(const Integers left, centred(*a, context.input(2), a->rank() >= 2 ? a->rank() - 2 : SIZE_MAX));
   PRESS_ASSIGN(const Integers right,
                centred(*b, context.input(3), b->rank() >= 2 ? b->rank() - 1 : SIZE_MAX));
-  PRESS_ASSIGN(const Accumulated result, multiply(context, a->dims(), left, b->dims(), right));
-  return write_integers(context, result);
+  PRESS_ASSIGN(const Tensor sums, multiply(context, a->dims(), left, b->dims(), right));
+  return write_integers(context, sums);
 }
 
 Status qlinear_conv(KernelContext& context) {
@@ -296,18 +292,18 @@ Status qlinear_conv(KernelContext& context) {
   PRESS_ASSIGN(const std::vector<float> w_scales, scales_at(context, 4));
   PRESS_ASSIGN(const Integers source, centred(*x, context.input(2), SIZE_MAX));
   PRESS_ASSIGN(const Integers weights, centred(*w, context.input(5), 0));
-  PRESS_ASSIGN(Accumulated result, convolve(context, *x, source, *w, weights));
-  const std::int64_t channels = result.dims[1];
-  const std::int64_t inner = product(result.dims, 2);
+  PRESS_ASSIGN(Tensor sums, convolve(context, *x, source, *w, weights));
+  const std::int64_t channels = sums.dims()[1];
+  const std::int64_t inner = product(sums.dims(), 2);
   if (context.input(8) != nullptr) {
     PRESS_ASSIGN(const Tensor* bias, per_channel(context, 8, channels, DataType::kInt32));
-    for (std::size_t i = 0; i < result.sums.size(); ++i) {
+    const std::span<std::uint32_t> all = sums.mutable_data<std::uint32_t>();
+    for (std::size_t i = 0; i < all.size(); ++i) {
       const std::int64_t channel = static_cast<std::int64_t>(i) / inner % channels;
-      result.sums[i] +=
-          static_cast<std::uint32_t>(bias->data<std::int32_t>()[static_cast<std::size_t>(channel)]);
+      all[i] += static_cast<std::uint32_t>(bias->data<std::int32_t>()[static_cast<std::size_t>(channel)]);
     }
   }
-  return requantize(context, result, x_scales, w_scales, channels, inner);
+  return requantize(context, sums, x_scales, w_scales, channels, inner);
 }
 
 Status qlinear_mat_mul(KernelContext& context) {
@@ -318,8 +314,8 @@ Status qlinear_mat_mul(KernelContext& context) {
   PRESS_ASSIGN(const Integers left, centred(*a, context.input(2), SIZE_MAX));
   PRESS_ASSIGN(const Integers right,
                centred(*b, context.input(5), b->rank() >= 2 ? b->rank() - 1 : SIZE_MAX));
-  PRESS_ASSIGN(const Accumulated result, multiply(context, a->dims(), left, b->dims(), right));
-  return requantize(context, result, a_scales, b_scales, result.dims.back(), 1);
+  PRESS_ASSIGN(const Tensor sums, multiply(context, a->dims(), left, b->dims(), right));
+  return requantize(context, sums, a_scales, b_scales, sums.dims().back(), 1);
 }
 
 /// y = alpha · (op(A) · op(B) + C), where C has the scale of the product; float32 without a scale of the
@@ -340,17 +336,17 @@ Status q_gemm(KernelContext& context) {
   Dims dims_b = b->dims();
   if (context.node().int_attribute("transA", 0) != 0) transpose(dims_a, left);
   if (transpose_b) transpose(dims_b, right);
-  PRESS_ASSIGN(Accumulated result, multiply(context, dims_a, left, dims_b, right));
-  PRESS_TRY(add_addend(context, result));
+  PRESS_ASSIGN(Tensor sums, multiply(context, dims_a, left, dims_b, right));
+  PRESS_TRY(add_addend(context, sums));
   for (float& scale : a_scales) scale *= context.node().float_attribute("alpha", 1);
-  if (context.input(7) != nullptr) return requantize(context, result, a_scales, b_scales, dims_b[1], 1, 7);
+  if (context.input(7) != nullptr) return requantize(context, sums, a_scales, b_scales, dims_b[1], 1, 7);
   if (a_scales.size() != 1 || (b_scales.size() != 1 && std::ssize(b_scales) != dims_b[1])) {
     return Error(ErrorCode::kUnsupported, "only weights may have a scale for each channel");
   }
-  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, result.dims));
+  PRESS_ASSIGN(Tensor * target, context.allocate_output(0, DataType::kFloat, sums.dims()));
   const std::span<float> out = target->mutable_data<float>();
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<float>(static_cast<std::int32_t>(result.sums[i])) *
+    out[i] = static_cast<float>(static_cast<std::int32_t>(sums.data<std::uint32_t>()[i])) *
              (a_scales[0] * b_scales[i % b_scales.size()]);
   }
   return {};

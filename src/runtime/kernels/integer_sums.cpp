@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "press/support/vector_loops.h"
+#include "runtime/integer_params.h"
 #include "runtime/kernels/arguments.h"
 #include "runtime/kernels/convolution_shape.h"
 #include "runtime/kernels/integer_kernels.h"
@@ -49,13 +50,12 @@ class IntegerSumsKernel : public Kernel {
                    fmt::format("the zero point of {} integers is {} {}", name(source.type()),
                                to_string(zero->dims()), name(zero->type())));
     }
-    return zero->type() == DataType::kInt8 ? zero->data<std::int8_t>()[0]
-                                           : std::int32_t{zero->data<std::uint8_t>()[0]};
+    return byte_at(*zero, 0);
   }
 
   /// Errors: the source does not hold bytes.
   static Result<onednn::IntegerArithmetic> arithmetic(const Tensor& source) {
-    if (source.type() != DataType::kUint8 && source.type() != DataType::kInt8) {
+    if (!is_byte(source.type())) {
       return Error(ErrorCode::kInput, fmt::format("{} is no 8-bit integer type", name(source.type())));
     }
     onednn::IntegerArithmetic result;
