@@ -2,7 +2,7 @@
 //
 // Before:   x ─────────────► Conv(w, b) ─► Relu ─────────────────► y
 //
-// After:    x ─► Q ─► DQ ──► Conv ───────► Relu ─► Q ─► DQ ──────► y
+// After:    x ─► Q ─► DQ ──► Conv ───────────────► Q ─► DQ ──────► y
 //                    w_int8 ─► DQ ┘│
 //                    b_int32 ─► DQ ┘
 //
@@ -12,10 +12,12 @@
 //
 // Weights: symmetric int8, one scale an output channel (needs opset 13; one scale in all before). Biases:
 // int32 in units of input scale times weight scale, exactly, as ONNX Runtime fuses only then. Activations:
-// one scale a tensor, from calibration. A Relu or Clip stands between its operator and Q: with a range that
-// ends where the clamp does, saturation replaces it. Operators that only move elements (MaxPool, Reshape,
+// one scale a tensor, from calibration. A Relu or Clip between its operator and Q goes: with a range that ends
+// where the clamp does, saturation does its work; one that cuts more stays. Operators that only move elements (MaxPool, Reshape,
 // Slice, …) have the same scale on both sides, and so have the inputs and the output of a Concat where no
-// clamp suffers from it. A result that only float operators read stays float.
+// clamp suffers from it. A result that only float operators read stays float. What is new has short names (q,
+// dq, scale s, zero point z, with a number), as each name stands in the file three times and more; what stands
+// for a weight has the weight's.
 //
 // Activations of 16 bits need opset 21; where a model cannot be raised to it, their pairs are those of ONNX
 // Runtime's own domain, com.microsoft.
@@ -40,6 +42,7 @@
 #include "passes/quantize/packed_integers.h"
 #include "passes/quantize/placement.h"
 #include "press/ops/linear_layer.h"
+#include "press/ops/operator.h"
 #include "press/passes/quantize.h"
 #include "press/passes/recover.h"
 
@@ -160,7 +163,7 @@ class Rewriter {
     // place.
     for (const LinearUnit& unit : placement.linear) quantize_linear(unit);
     for (Value* constant : placement.constants) quantize_operand(constant, placement.others);
-    for (Value* value : placement.activations) insert_pair(value);
+    for (Value* value : placement.activations) drop_clamp(insert_pair(value));
     // A constant that nobody reads any more leaves its name to what stands for it.
     for (const auto& [constant, dequantized] : replaced_) {
       const std::string name = constant->name();
@@ -239,9 +242,9 @@ class Rewriter {
     if (copy == copies.end()) {
       const std::vector<std::int8_t> integers = quantize_weights(weights.data<float>(), layout, scales);
       if (saturates(*node, *weight, integers)) saturating_.push_back(node->label());
-      Value* scale = add_scales(weight, scales, per_channel);
-      Value* stored = add_integers(weight, integers, grid, node);
-      Value* dequantized = add_dequantize(weight, stored, scale, axis, node);
+      Value* scale = add_scales(scales, per_channel);
+      Value* stored = add_integers(weights.dims(), integers, grid, node);
+      Value* dequantized = add_dequantize(stored, scale, axis, node);
       // The standard lets a zero point of 0 be left out, but ONNX Runtime fuses matrix products only with it.
       if (!node->is("Conv")) {
         graph_.set_input(dequantized->producer(), 2, weight_zero_point(scale->constant()->dims()));
@@ -256,21 +259,22 @@ class Rewriter {
     // One dim, along which the scales lie: a Gemm's bias may have two in the file.
     Value* integers = graph_.add_constant(
         Tensor::of({reals.size()}, quantize_bias(reals.data<float>(), input_scale, scales)),
-        graph_.fresh_name(bias->name() + "_q"));
+        graph_.fresh_name("q"));
     Value* unit_of_bias = nullptr;
     if (copy->scale->constant()->size() < kSmallestComputedScale) {
-      unit_of_bias = add_scales(bias, bias_scales(input_scale, scales), per_channel);
+      unit_of_bias = add_scales(bias_scales(input_scale, scales), per_channel);
     } else {
-      Value* input_unit = scalar_scale(input_scale, node->input(0)->name());
+      Value* input_unit = scalar_scale(input_scale);
       unit_of_bias = graph_
                          .add_node({.op_type = "Mul",
                                     .inputs = {copy->scale, input_unit},
-                                    .outputs = {graph_.fresh_name(bias->name() + "_scale")}},
+                                    .outputs = {graph_.fresh_name("s")}},
                                    unit.bias_node)
                          ->output();
     }
-    Value* dequantized = add_dequantize(bias, integers, unit_of_bias, per_channel ? 0 : -1, unit.bias_node);
-    replace_input(unit.bias_node, unit.bias_index, dequantized);
+    Value* dequantized = add_dequantize(integers, unit_of_bias, per_channel ? 0 : -1, unit.bias_node);
+    graph_.set_input(unit.bias_node, unit.bias_index, dequantized);
+    if (bias->uses().empty()) graph_.erase(bias);
   }
 
   /// Kernels walk along the inputs of a product, and along the channels of a convolution.
@@ -291,11 +295,10 @@ class Rewriter {
     return quantize::can_saturate(rows, channels);
   }
 
-  Value* add_scales(const Value* original, const std::vector<float>& scales, bool per_channel) {
-    if (!per_channel) return scalar_scale(scales[0], original->name());
+  Value* add_scales(const std::vector<float>& scales, bool per_channel) {
+    if (!per_channel) return scalar_scale(scales[0]);
     const auto channels = static_cast<std::int64_t>(scales.size());
-    return graph_.add_constant(Tensor::of({channels}, scales),
-                               graph_.fresh_name(original->name() + "_scale"));
+    return graph_.add_constant(Tensor::of({channels}, scales), graph_.fresh_name("s"));
   }
 
   const WeightGrid* find_grid(const std::string& weight) const {
@@ -305,27 +308,26 @@ class Rewriter {
 
   /// int8; where 4 bits hold them, an int4 constant behind a Cast, which runtimes compute while they load: so
   /// integer kernels still find int8.
-  Value* add_integers(const Value* original, const std::vector<std::int8_t>& integers, const WeightGrid* grid,
+  Value* add_integers(const Dims& dims, const std::vector<std::int8_t>& integers, const WeightGrid* grid,
                       Node* before) {
-    const Dims& dims = original->constant()->dims();
-    const std::string name = graph_.fresh_name(original->name() + "_q");
+    const std::string name = graph_.fresh_name("q");
     if (grid == nullptr || grid->limits.hi > kLargestInt4 || graph_.opset() < kOpsetOf4Bits)
       return graph_.add_constant(Tensor::of(dims, integers), name);
     const std::vector<std::int32_t> wide(integers.begin(), integers.end());
     return graph_
         .add_node({.op_type = "Cast",
                    .inputs = {graph_.add_constant(packed_integers(DataType::kInt4, dims, wide), name)},
-                   .outputs = {graph_.fresh_name(name)},
+                   .outputs = {graph_.fresh_name("q")},
                    .attributes = {{"to", static_cast<std::int64_t>(DataType::kInt8), {}}}},
                   before)
         ->output();
   }
 
-  /// The DequantizeLinear that stands for the constant `original`; axis < 0: one scale in all.
-  Value* add_dequantize(const Value* original, Value* integers, Value* scale, int axis, Node* before) {
+  /// A DequantizeLinear; axis < 0: one scale in all.
+  Value* add_dequantize(Value* integers, Value* scale, int axis, Node* before) {
     NodeSpec spec{.op_type = "DequantizeLinear",
                   .inputs = {integers, scale},
-                  .outputs = {graph_.fresh_name(original->name() + "_dq")}};
+                  .outputs = {graph_.fresh_name("dq")}};
     if (axis >= 0 && axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
     return graph_.add_node(std::move(spec), before)->output();
   }
@@ -339,23 +341,38 @@ class Rewriter {
   // -- activations
   // -----------------------------------------------------------------------------------------------
 
-  void insert_pair(Value* value) {
+  Node* insert_pair(Value* value) {
     const QuantParams& params = params_.at(value);
     Node* before = value->producer() != nullptr ? value->producer()->next() : *graph_.nodes().begin();
-    Value* scale = scalar_scale(params.scale, value->name());
+    Value* scale = scalar_scale(params.scale);
     Value* zero_point = scalar_zero_point(params);
     Node* quantize = graph_.add_node({.op_type = "QuantizeLinear",
                                       .inputs = {value, scale, zero_point},
-                                      .outputs = {graph_.fresh_name(value->name() + "_q")},
+                                      .outputs = {graph_.fresh_name("q")},
                                       .domain = pair_domain_},
                                      before);
     const Node* dequantize = graph_.add_node({.op_type = "DequantizeLinear",
                                               .inputs = {quantize->output(), scale, zero_point},
-                                              .outputs = {graph_.fresh_name(value->name() + "_dq")},
+                                              .outputs = {graph_.fresh_name("dq")},
                                               .domain = pair_domain_},
                                              before);
     graph_.replace_all_uses(value, dequantize->output());
     graph_.set_input(quantize, 0, value);
+    return quantize;
+  }
+
+  /// Takes out a Relu or Clip whose bounds the integers do not reach: saturation does its work.
+  void drop_clamp(Node* quantize) {
+    Value* clamped = quantize->input(0);
+    Node* clamp = clamped->producer();
+    if (clamp == nullptr || traits(*clamp).passage != Passage::kClamp || !clamped->has_one_use() ||
+        graph_.is_output(clamped))
+      return;
+    const std::optional<Range> bounds = quantize::clamp_bounds(*clamp);
+    const Range reach = params_.at(clamped).reach();
+    if (!bounds.has_value() || reach.lo < bounds->lo || reach.hi > bounds->hi) return;
+    graph_.set_input(quantize, 0, clamp->input(0));
+    graph_.erase(clamp);
   }
 
   void quantize_operand(Value* constant, const std::vector<Node*>& users) {
@@ -370,10 +387,9 @@ class Rewriter {
               graph_
                   .add_node(
                       {.op_type = "DequantizeLinear",
-                       .inputs = {graph_.add_constant(integers_of(reals, params),
-                                                      graph_.fresh_name(constant->name() + "_q")),
-                                  scalar_scale(params.scale, constant->name()), scalar_zero_point(params)},
-                       .outputs = {graph_.fresh_name(constant->name() + "_dq")},
+                       .inputs = {graph_.add_constant(integers_of(reals, params), graph_.fresh_name("q")),
+                                  scalar_scale(params.scale), scalar_zero_point(params)},
+                       .outputs = {graph_.fresh_name("dq")},
                        .domain = pair_domain_},
                       user)
                   ->output();
@@ -394,10 +410,10 @@ class Rewriter {
   // -- scales and zero points, shared where they are equal
   // -------------------------------------------------------
 
-  Value* scalar_scale(float scale, const std::string& stem) {
+  Value* scalar_scale(float scale) {
     Value*& shared = scales_[std::bit_cast<std::uint32_t>(scale)];
     if (shared == nullptr)
-      shared = graph_.add_constant(Tensor::scalar(scale), graph_.fresh_name(stem + "_scale"));
+      shared = graph_.add_constant(Tensor::scalar(scale), graph_.fresh_name("s"));
     return shared;
   }
 
@@ -406,7 +422,7 @@ class Rewriter {
     if (shared == nullptr) {
       const Tensor tensor = with_integer(
           params.type, [&]<typename T>(T) { return Tensor::scalar(static_cast<T>(params.zero_point)); });
-      shared = graph_.add_constant(tensor, graph_.fresh_name("zero_point"));
+      shared = graph_.add_constant(tensor, graph_.fresh_name("z"));
     }
     return shared;
   }
@@ -416,7 +432,7 @@ class Rewriter {
     Value*& shared = weight_zero_points_[dims];
     if (shared == nullptr) {
       const std::vector<std::int8_t> zeros(dims.empty() ? 1 : static_cast<std::size_t>(dims[0]));
-      shared = graph_.add_constant(Tensor::of(dims, zeros), graph_.fresh_name("zero_points"));
+      shared = graph_.add_constant(Tensor::of(dims, zeros), graph_.fresh_name("z"));
     }
     return shared;
   }
