@@ -152,8 +152,10 @@ Result<CalibrationTable> calibrate(const Model& model, std::span<const Value* co
   const auto workers = static_cast<std::size_t>(std::max(options.threads, 1));
   std::vector<Session> sessions;
   std::vector<Statistics> statistics;
+  const SessionOptions session_options{
+      .threads = 1, .tap_in_any_order = true, .shared_weights = make_shared_weights()};
   for (std::size_t i = 0; i < workers; ++i) {
-    PRESS_ASSIGN(Session session, Session::create(*model.graph, {.threads = 1, .tap_in_any_order = true}));
+    PRESS_ASSIGN(Session session, Session::create(*model.graph, session_options));
     sessions.push_back(std::move(session));
     statistics.emplace_back(values, info(options.observer).detail);
   }

@@ -77,8 +77,9 @@ class Side {
       inputs.push_back({value, known != facts_.end() ? known->second.type : value->type()});
     }
     PRESS_ASSIGN(part_, extract(*graph_, inputs, missing_));
+    const SessionOptions options{.threads = 1, .shared_weights = make_shared_weights()};
     for (int i = 0; i < workers; ++i) {
-      PRESS_ASSIGN(Session session, Session::create(*part_, {.threads = 1}));
+      PRESS_ASSIGN(Session session, Session::create(*part_, options));
       sessions_.push_back(std::move(session));
     }
     return {};

@@ -46,9 +46,10 @@ Result<double> OutputError::of(const Model& model) const {
 
 /// The float32 outputs of all batches, one after the other.
 Result<std::vector<float>> OutputError::outputs(const Model& model) const {
+  const SessionOptions options{.threads = 1, .shared_weights = make_shared_weights()};
   std::vector<Session> sessions;
   for (int i = 0; i < std::max(threads_, 1); ++i) {
-    PRESS_ASSIGN(Session session, Session::create(*model.graph, {.threads = 1}));
+    PRESS_ASSIGN(Session session, Session::create(*model.graph, options));
     sessions.push_back(std::move(session));
   }
   std::vector<float> values;

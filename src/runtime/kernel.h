@@ -15,6 +15,10 @@
 
 namespace press {
 
+namespace onednn {
+class PackedWeights;
+}
+
 /// One execution of one node.
 class KernelContext {
  public:
@@ -86,6 +90,9 @@ class Kernel {
 
   /// Takes over the work of `follower`, whose output becomes the kernel's own.
   virtual Absorption absorb(const Follower& /*follower*/) { return Absorption::kNo; }
+
+  /// What it keeps packed, to be shared with other sessions; null for nothing.
+  virtual onednn::PackedWeights* packed_weights() { return nullptr; }
 
   virtual ChannelsLast channels_last() const { return ChannelsLast::kNo; }
   /// From now on its first input (of elementwise kernels: every input), absorbed inputs and its output have

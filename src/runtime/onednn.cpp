@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
@@ -233,11 +234,11 @@ dnnl::memory over(const dnnl::memory::desc& description, const void* bytes) {
 }  // namespace
 
 struct PackedWeights::Entries {
+  std::mutex mutex;
   std::vector<std::pair<dnnl::memory::desc, Tensor>> list;
 };
 
-PackedWeights::PackedWeights() : entries_(std::make_unique<Entries>()) {}
-PackedWeights::~PackedWeights() = default;
+PackedWeights::PackedWeights() : entries_(std::make_shared<Entries>()) {}
 
 /// From the file's order of weights to a primitive's.
 struct Packing {
@@ -256,6 +257,7 @@ struct Packing {
       PRESS_ASSIGN(Tensor source, weights());
       return reorder ? reordered(context, stream, source, false) : source;
     }
+    const std::scoped_lock lock(kept->entries_->mutex);
     for (const auto& [description, tensor] : kept->entries_->list) {
       if (description == to) return tensor;
     }

@@ -19,19 +19,17 @@ namespace press::onednn {
 /// packed, so that nobody needs to keep what can be read or made again.
 using WeightsSource = std::function<Result<Tensor>()>;
 
-/// Constant weights in the orders that primitives want, shared by the primitives of a kernel. The pages of a
-/// mapped file are let go once they are packed.
+/// Constant weights in the orders that primitives want, shared by the primitives of a kernel and by all
+/// copies of this object; threads may pack at once. The pages of a mapped file are let go once they are
+/// packed.
 class PackedWeights {
  public:
   PackedWeights();
-  PackedWeights(const PackedWeights&) = delete;
-  PackedWeights& operator=(const PackedWeights&) = delete;
-  ~PackedWeights();
 
  private:
   friend struct Packing;
   struct Entries;
-  std::unique_ptr<Entries> entries_;
+  std::shared_ptr<Entries> entries_;
 };
 
 /// How activations lie in memory: N, C, spatial or N, spatial, C.

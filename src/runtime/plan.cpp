@@ -8,6 +8,7 @@
 #include "runtime/integer_steps.h"
 #include "runtime/kernel_registry.h"
 #include "runtime/plan_optimizer.h"
+#include "runtime/shared_weights.h"
 
 namespace press {
 
@@ -136,8 +137,19 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Graph& graph, const O
   }
   plan->plan_lifetimes();
   plan->drop_unread_constants();
+  plan->share_weights();
   plan->options_ = Options();
   return plan;
+}
+
+/// Bodies of functions are copied for each plan, so that their nodes say nothing to another one.
+void GraphPlan::share_weights() {
+  if (options_.shared_weights == nullptr) return;
+  for (const Step& step : steps_) {
+    onednn::PackedWeights* packed = step.kernel->packed_weights();
+    if (packed != nullptr && step.node->graph() == graph_)
+      options_.shared_weights->join(step.node, step.operators, *packed);
+  }
 }
 
 Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Node& node) {

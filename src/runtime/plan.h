@@ -45,6 +45,8 @@ class GraphPlan {
     const std::unordered_set<const Value*>* kept = nullptr;
     /// Those who watch do not mind activations with channels last.
     bool kept_in_any_order = false;
+    /// Where packed weights are shared with other sessions of the graph; null: nowhere.
+    SharedWeights* shared_weights = nullptr;
   };
 
   /// Picks kernels, computes what depends on constants only, numbers values and plans lifetimes.
@@ -128,6 +130,7 @@ class GraphPlan {
   Result<bool> fold(Step& step);
   Status fold_postponed();
   void drop_unread_constants();
+  void share_weights();
   std::vector<Readers> find_readers() const;  // by place
   void plan_lifetimes();
   Status run_step(ExecutionState& state, Step& step, Values& values);

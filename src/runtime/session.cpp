@@ -11,6 +11,7 @@
 #include "runtime/kernel_registry.h"
 #include "runtime/parallel.h"
 #include "runtime/plan.h"
+#include "runtime/shared_weights.h"
 
 namespace press {
 
@@ -63,6 +64,7 @@ class Session::Plan {
     plan->graph_ = &graph;
     plan->reference_ = options.reference;
     plan->tap_in_any_order_ = options.tap_in_any_order;
+    plan->shared_weights_ = options.shared_weights;
     plan->state_.pool = BufferPool::create();
     plan->state_.threads = std::max(options.threads, 1);
     plan->state_.profile = options.profile;
@@ -102,6 +104,7 @@ class Session::Plan {
     if (!reference_ && facts.ok()) options.facts = &*facts;
     options.kept = kept;
     options.kept_in_any_order = tap_in_any_order_;
+    options.shared_weights = shared_weights_.get();
     return GraphPlan::create(*graph_, options);
   }
 
@@ -135,10 +138,15 @@ class Session::Plan {
   ExecutionState state_;
   bool reference_ = false;
   bool tap_in_any_order_ = false;
+  std::shared_ptr<SharedWeights> shared_weights_;
   std::unique_ptr<GraphPlan> steps_;
   std::unordered_set<const Value*> watched_;
   std::unique_ptr<GraphPlan> watching_steps_;  // nothing merged that is watched
 };
+
+std::shared_ptr<SharedWeights> make_shared_weights() {
+  return std::make_shared<SharedWeights>();
+}
 
 Session::Session(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
 Session::Session(Session&&) noexcept = default;

@@ -184,6 +184,41 @@ TEST(Session, GivesTheSameBitsBesideAnotherSession) {
   EXPECT_EQ(beside[1][0], alone[0]);
 }
 
+TEST(Session, SharesPackedWeightsWithOthersOfItsGraph) {
+  Model model;
+  Graph& graph = *model.graph;
+  graph.set_opset("", 17);
+  Value* x = graph.add_input("x", {DataType::kFloat, Shape{Dim("N"), 32, 16, 16}, {}});
+  Value* w = graph.add_constant(noise({32, 32, 3, 3}, 2), "w");
+  Value* v = graph.add_constant(noise({16, 16}, 3), "v");
+  const Node* conv = graph.add_node({.op_type = "Conv",
+                                     .inputs = {x, w},
+                                     .outputs = {"c"},
+                                     .attributes = {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}, {}}}});
+  const Node* product =
+      graph.add_node({.op_type = "MatMul", .inputs = {conv->output(), v}, .outputs = {"m"}});
+  const Node* relu = graph.add_node({.op_type = "Relu", .inputs = {product->output()}, .outputs = {"r"}});
+  graph.add_output("y", relu->output(), {DataType::kFloat, Shape{Dim("N"), 32, 16, 16}, {}});
+  const std::vector<Tensor> inputs = {noise({2, 32, 16, 16})};
+  const std::vector<const Value*> watched = {find_value(graph, "m")};
+  const auto ignored = [](const Value&, const Tensor&) {};
+  const std::vector<Tensor> alone = run_graph(graph, inputs);
+  const SessionOptions options{.shared_weights = make_shared_weights()};
+  std::vector<std::vector<Tensor>> results(4);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    threads.emplace_back([&, i] {
+      Result<Session> session = Session::create(graph, options);
+      ASSERT_TRUE(session.ok());
+      auto found = i % 2 == 0 ? session->run(inputs) : session->run(inputs, watched, ignored);
+      ASSERT_TRUE(found.ok());
+      results[i] = *std::move(found);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<Tensor>& result : results) EXPECT_EQ(result[0], alone[0]);
+}
+
 TEST(Session, MayMoveBetweenThreads) {
   const Model model = conv_relu();
   const std::vector<Tensor> inputs = {noise({2, 2, 4, 4}), noise({2, 2, 3, 3}, 2)};

@@ -13,6 +13,10 @@
 
 namespace press {
 
+/// Packed weights that sessions of one graph keep once between them.
+class SharedWeights;
+std::shared_ptr<SharedWeights> make_shared_weights();
+
 struct SessionOptions {
   /// Threads within one run(). Callers that have many batches do better with several sessions of one thread
   /// each; the results of a session of one thread do not depend on how many others run beside it.
@@ -25,6 +29,8 @@ struct SessionOptions {
   bool tap_in_any_order = false;
   /// Measures how long each step takes, for Session::profile().
   bool profile = false;
+  /// Given to all sessions of a graph, they need memory for their weights but once. Not to outlive the graph.
+  std::shared_ptr<SharedWeights> shared_weights = nullptr;
 };
 
 /// What a session executes at once, and how long it took in all runs so far. Times of subgraphs are part of

@@ -37,6 +37,8 @@ class ConvolutionKernel final : public Float32Kernel {
     return tail_.activation.kind != onednn::Activation::Kind::kNone ? Absorption::kYes : Absorption::kNo;
   }
 
+  onednn::PackedWeights* packed_weights() override { return &packed_; }
+
   ChannelsLast channels_last() const override {
     return own_residual_ ? ChannelsLast::kNo : ChannelsLast::kPrefers;
   }

@@ -55,6 +55,8 @@ class IntegerLinearKernel : public Kernel {
     for (std::size_t c = 0; c < bias_.size(); ++c) bias_[c] /= linear_.source.scale * weight_scale(c);
   }
 
+  onednn::PackedWeights* packed_weights() override { return &packed_; }
+
   /// The addition of another quantized tensor to the quantized result.
   Absorption absorb(const Follower& follower) override {
     const IntegerBinary* binary = integer_binary(follower.kernel);

@@ -41,6 +41,8 @@ class IntegerSumsKernel : public Kernel {
     }
   }
 
+  onednn::PackedWeights* packed_weights() override { return &packed_; }
+
  protected:
   static Result<std::int32_t> zero_point(const KernelContext& context, const Tensor& source) {
     const Tensor* zero = context.input(1);

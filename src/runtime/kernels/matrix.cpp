@@ -42,6 +42,7 @@ Status write_addend(const Tensor& addend, float beta, std::int64_t m, std::int64
 class GemmKernel final : public Float32Kernel {
  public:
   Absorption absorb(const Follower& follower) override { return absorb_activation(follower, tail_); }
+  onednn::PackedWeights* packed_weights() override { return &packed_; }
 
  protected:
   Status run_float32(KernelContext& context) override {
@@ -163,6 +164,8 @@ Result<MatMulShape> matmul_shape(const KernelContext& context) {
 
 class FloatMatMulKernel final : public Float32Kernel {
  public:
+  onednn::PackedWeights* packed_weights() override { return &packed_; }
+
   /// Of a constant matrix B: an activation, the addition of a constant vector, of a tensor like the result.
   Absorption absorb(const Follower& follower) override {
     if (tail_.activation.kind != onednn::Activation::Kind::kNone) return Absorption::kNo;
@@ -284,6 +287,8 @@ class MatMulKernel final : public Kernel {
         follower.own.size() > 1 && follower.own[1] != nullptr && is_floating_point(follower.own[1]->type());
     return floats ? floats_.absorb(follower) : Absorption::kNo;
   }
+
+  onednn::PackedWeights* packed_weights() override { return floats_.packed_weights(); }
 
   Status run(KernelContext& context) override {
     PRESS_ASSIGN(const Tensor* a, required(context, 0));
