@@ -26,6 +26,11 @@ std::string describe(const Value& value) {
   return fmt::format("network input '{}'", value.name());
 }
 
+std::int64_t samples_in(const Batch& batch) {
+  const Tensor* first = batch.inputs.empty() ? nullptr : &batch.inputs.front();
+  return first != nullptr && first->rank() > 0 ? first->dims()[0] : 1;
+}
+
 /// The sample that the first non-finite element belongs to, where the tensor's first dim counts samples.
 std::string sample_of_non_finite(const Tensor& tensor, const Batch& batch) {
   const auto samples = static_cast<std::int64_t>(batch.names.size());
@@ -52,7 +57,7 @@ class Statistics {
                                                         describe(value), name(tensor.type())));
     }
     Histogram& histogram = histograms_[slots_.at(&value)];
-    histogram.add(tensor.data<float>());
+    histogram.add(tensor.data<float>(), static_cast<std::size_t>(samples_in(batch)));
     if (histogram.non_finite() == 0) return {};
     return Error(
         ErrorCode::kInput,
@@ -98,8 +103,7 @@ class Progress {
 
   void finished(const Batch& batch) {
     const std::scoped_lock lock(mutex_);
-    const Tensor* first = batch.inputs.empty() ? nullptr : &batch.inputs.front();
-    samples_ += first != nullptr && first->rank() > 0 ? first->dims()[0] : 1;
+    samples_ += samples_in(batch);
     if (report_) report_(samples_);
   }
 

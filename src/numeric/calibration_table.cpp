@@ -13,12 +13,29 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kFormat = "compress calibration table";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr std::size_t kBins = std::size_t{2} * Histogram::kHalf;
 
+Json sum_to_json(const ExactSum& sum) {
+  Json json = Json::array();
+  for (const auto& [exponent, mantissas] : sum.terms()) json.push_back({exponent, mantissas});
+  return json;
+}
+
+ExactSum sum_from_json(const Json& json) {
+  ExactSum::Terms terms;
+  for (const Json& term : json) terms[term.at(0).get<int>()] += term.at(1).get<std::int64_t>();
+  return ExactSum(std::move(terms));
+}
+
 Json histogram_to_json(const Histogram& histogram) {
-  Json json = {
-      {"count", histogram.count()}, {"min", histogram.min_max().lo}, {"max", histogram.min_max().hi}};
+  const SampleExtremes& extremes = histogram.sample_extremes();
+  Json json = {{"count", histogram.count()},
+               {"min", histogram.min_max().lo},
+               {"max", histogram.min_max().hi},
+               {"samples", extremes.samples},
+               {"sum_of_min", sum_to_json(extremes.lo)},
+               {"sum_of_max", sum_to_json(extremes.hi)}};
   const auto bins = histogram.bins();
   if (bins.empty()) return json;
   const auto not_zero = [](std::uint64_t count) { return count != 0; };
@@ -38,7 +55,13 @@ Result<Histogram> histogram_from_json(const Json& json) {
   if (!std::isfinite(range.lo) || !std::isfinite(range.hi) || range.lo > range.hi) {
     return wrong("'min' and 'max' are no range");
   }
-  if (!json.contains("bins")) return Histogram::from_parts(range, count, 0, {});
+  SampleExtremes extremes{json.at("samples").get<std::uint64_t>(), sum_from_json(json.at("sum_of_min")),
+                          sum_from_json(json.at("sum_of_max"))};
+  const Range mean = extremes.mean();
+  if (!(mean.lo >= range.lo && mean.lo <= mean.hi && mean.hi <= range.hi) && extremes.samples > 0) {
+    return wrong("'sum_of_min' and 'sum_of_max' do not lie in the range");
+  }
+  if (!json.contains("bins")) return Histogram::from_parts(range, count, std::move(extremes), 0, {});
   const auto exponent = json.at("exponent").get<int>();
   const auto first = json.at("first_bin").get<std::size_t>();
   const auto kept = json.at("bins").get<std::vector<std::uint64_t>>();
@@ -50,7 +73,7 @@ Result<Histogram> histogram_from_json(const Json& json) {
   std::uint64_t sum = 0;
   for (const std::uint64_t bin : bins) sum += bin;
   if (sum != count) return wrong(fmt::format("the 'bins' hold {} values, 'count' says {}", sum, count));
-  return Histogram::from_parts(range, count, exponent, std::move(bins));
+  return Histogram::from_parts(range, count, std::move(extremes), exponent, std::move(bins));
 }
 
 }  // namespace

@@ -98,21 +98,48 @@ struct BinLoop {
 
 }  // namespace
 
-Histogram Histogram::from_parts(Range min_max, std::uint64_t count, int exponent,
-                                std::vector<std::uint64_t> bins) {
+void SampleExtremes::add(Range extremes) {
+  ++samples;
+  lo.add(extremes.lo);
+  hi.add(extremes.hi);
+}
+
+void SampleExtremes::merge(const SampleExtremes& other) {
+  samples += other.samples;
+  lo.merge(other.lo);
+  hi.merge(other.hi);
+}
+
+Range SampleExtremes::mean() const {
+  if (samples == 0) return {};
+  const auto count = static_cast<double>(samples);
+  return {static_cast<float>(lo.value() / count), static_cast<float>(hi.value() / count)};
+}
+
+Histogram Histogram::from_parts(Range min_max, std::uint64_t count, SampleExtremes sample_extremes,
+                                int exponent, std::vector<std::uint64_t> bins) {
   assert(bins.empty() || bins.size() == kBins);
   Histogram made(bins.empty() && count > 0 ? Detail::kExtremes : Detail::kBins);
   made.min_ = min_max.lo;
   made.max_ = min_max.hi;
   made.count_ = count;
+  made.sample_extremes_ = std::move(sample_extremes);
   made.exponent_ = exponent;
   made.bins_ = std::move(bins);
   return made;
 }
 
-void Histogram::add(std::span<const float> values) {
+void Histogram::add(std::span<const float> values, std::size_t samples) {
   std::vector<std::uint32_t> lanes;
   if (detail_ == Detail::kBins && values.size() >= kManyValues) lanes.resize(kLanes * kBins);
+  if (samples == 0 || values.size() % samples != 0) samples = 1;
+  const std::size_t each = values.size() / samples;
+  for (std::size_t i = 0; i < samples; ++i) add_sample(values.subspan(i * each, each), lanes);
+  flush(lanes);
+}
+
+void Histogram::add_sample(std::span<const float> values, std::vector<std::uint32_t>& lanes) {
+  Extremes of_sample;
   std::array<float, kBlock> finite;
   for (std::size_t start = 0; start < values.size(); start += kBlock) {
     std::span<const float> block = values.subspan(start, std::min(kBlock, values.size() - start));
@@ -134,9 +161,10 @@ void Histogram::add(std::span<const float> values) {
       }
     }
     include({extremes.lo, extremes.hi}, block.size());
+    of_sample = {std::min(of_sample.lo, extremes.lo), std::max(of_sample.hi, extremes.hi)};
     if (detail_ == Detail::kBins) add_block(block, lanes);
   }
-  flush(lanes);
+  if (of_sample.lo <= of_sample.hi) sample_extremes_.add({of_sample.lo, of_sample.hi});
 }
 
 void Histogram::include(Range extremes, std::uint64_t count) {
@@ -205,6 +233,7 @@ void Histogram::merge(const Histogram& other) {
     for (std::size_t i = 0; i < kBins; ++i) bins_[i] += aligned.bins_[i];
   }
   if (other.count_ > 0) include(other.min_max(), other.count_);
+  sample_extremes_.merge(other.sample_extremes_);
   non_finite_ += other.non_finite_;
 }
 

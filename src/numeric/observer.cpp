@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 namespace press {
@@ -18,6 +19,10 @@ constexpr double kSmoothing = 1e-4;
 
 Range min_max(const Histogram& histogram, const ObserverOptions&) {
   return histogram.min_max();
+}
+
+Range mean_extremes(const Histogram& histogram, const ObserverOptions&) {
+  return histogram.sample_extremes().mean();
 }
 
 Range percentile(const Histogram& histogram, const ObserverOptions& options) {
@@ -151,7 +156,14 @@ const ObserverInfo& info(Observer observer) {
 }
 
 const ObserverInfo* find_observer(std::string_view name) {
-  const auto* found = std::ranges::find(kObservers, name, &ObserverInfo::name);
+  const auto without_hyphens = [](std::string_view text) {
+    std::string letters(text);
+    std::erase(letters, '-');
+    return letters;
+  };
+  const auto* found = std::ranges::find_if(kObservers, [&](const ObserverInfo& observer) {
+    return without_hyphens(observer.name) == without_hyphens(name);
+  });
   return found != kObservers.end() ? found : nullptr;
 }
 

@@ -39,7 +39,7 @@ class QuantizeTest : public CommandTest {
 TEST_F(QuantizeTest, ImagesThatAreAllTheSame) {
   std::filesystem::remove_all(path("images"));
   for (int i = 0; i < 4; ++i) image("images/" + std::to_string(i) + ".ppm", {124, 116, 104});
-  for (const char* observer : {"min-max", "percentile", "entropy", "mse"}) {
+  for (const char* observer : {"min-max", "ema", "percentile", "entropy", "mse"}) {
     expect_runs(quantize("model.onnx", {"--observer", observer}));
   }
   expect_runs(quantize("model.onnx", {"--type", "w3"}));
@@ -48,7 +48,7 @@ TEST_F(QuantizeTest, ImagesThatAreAllTheSame) {
 TEST_F(QuantizeTest, ImagesThatAreZeroEverywhere) {
   std::filesystem::remove_all(path("images"));
   for (int i = 0; i < 4; ++i) image("images/" + std::to_string(i) + ".ppm", {0, 0, 0});
-  for (const char* observer : {"min-max", "percentile", "entropy", "mse"}) {
+  for (const char* observer : {"min-max", "ema", "percentile", "entropy", "mse"}) {
     expect_runs(run({"quantize", path("model.onnx"), "-o", path("out.onnx"), "--force", "--calibration",
                      path("images"), "--preprocess", "none", "--observer", observer}));
   }

@@ -27,14 +27,14 @@ TEST(CalibrationTable, ComesBackFromItsJson) {
 
 TEST(CalibrationTable, NamesTheValueThatIsWrong) {
   const auto table = calibration_table_from_json(
-      R"({"format": "compress calibration table", "version": 1, "values": {"conv1": {"count": 3, "min": 2, "max": 1}}})");
+      R"({"format": "compress calibration table", "version": 2, "values": {"conv1": {"count": 3, "min": 2, "max": 1}}})");
   ASSERT_FALSE(table.ok());
   EXPECT_EQ(table.error().code(), ErrorCode::kInput);
   EXPECT_NE(table.error().message().find("'conv1'"), std::string::npos);
 }
 
 TEST(CalibrationTable, RefusesWhatIsNone) {
-  const std::string head = R"({"format": "compress calibration table", "version": 1, "values": )";
+  const std::string head = R"({"format": "compress calibration table", "version": 2, "values": )";
   for (
       const std::string& text : {
           std::string(),
@@ -46,10 +46,15 @@ TEST(CalibrationTable, RefusesWhatIsNone) {
           head + R"({"x": 1}})",
           head + R"({"x": {"count": "many", "min": 0, "max": 1}}})",
           head + R"({"x": {"count": 1, "min": 0, "max": 1e999}}})",
-          head + R"({"x": {"count": 1, "min": 0, "max": 1, "exponent": 900, "first_bin": 0, "bins": [1]}}})",
+          head + R"({"x": {"count": 1, "min": 0, "max": 1}}})",
           head +
-              R"({"x": {"count": 1, "min": 0, "max": 1, "exponent": 0, "first_bin": 4095, "bins": [1, 2]}}})",
-          head + R"({"x": {"count": 2, "min": 0, "max": 1, "exponent": 0, "first_bin": 5, "bins": [1]}}})",
+              R"({"x": {"count": 1, "min": 0, "max": 1, "samples": 1, "sum_of_min": [[0, 9]], "sum_of_max": []}}})",
+          head +
+              R"({"x": {"count": 1, "min": 0, "max": 1, "samples": 1, "sum_of_min": [], "sum_of_max": [], "exponent": 900, "first_bin": 0, "bins": [1]}}})",
+          head +
+              R"({"x": {"count": 1, "min": 0, "max": 1, "samples": 1, "sum_of_min": [], "sum_of_max": [], "exponent": 0, "first_bin": 4095, "bins": [1, 2]}}})",
+          head +
+              R"({"x": {"count": 2, "min": 0, "max": 1, "samples": 1, "sum_of_min": [], "sum_of_max": [], "exponent": 0, "first_bin": 5, "bins": [1]}}})",
       }) {
     const auto table = calibration_table_from_json(text);
     ASSERT_FALSE(table.ok()) << text;
@@ -63,9 +68,9 @@ TEST(CalibrationTable, MergingPartsGivesTheTableOfTheWhole) {
     values.push_back(std::sin(static_cast<float>(i)) * static_cast<float>(i % 97));
   const std::span<const float> all(values);
   CalibrationTable whole, first, second;
-  whole["x"].add(all);
+  whole["x"].add(all, 3);
   first["x"].add(all.subspan(0, 1000));
-  second["x"].add(all.subspan(1000));
+  second["x"].add(all.subspan(1000), 2);
   second["only there"].add(all);
   whole["only there"].add(all);
   CalibrationTable one = first, other = second;

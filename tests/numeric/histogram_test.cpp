@@ -60,6 +60,14 @@ TEST(Histogram, TakesTheSmallestBinsThatHoldTheRange) {
   EXPECT_EQ(smaller.exponent(), 0);
 }
 
+/// The same but for how the values are shared out over samples.
+void expect_same_values(const Histogram& a, const Histogram& b) {
+  EXPECT_EQ(a.count(), b.count());
+  EXPECT_EQ(a.min_max(), b.min_max());
+  EXPECT_EQ(a.exponent(), b.exponent());
+  EXPECT_TRUE(std::ranges::equal(a.bins(), b.bins()));
+}
+
 TEST(Histogram, DoesNotDependOnOrderOrSplit) {
   std::vector<float> values = random_values(200000, 11);
   Histogram whole;
@@ -76,8 +84,8 @@ TEST(Histogram, DoesNotDependOnOrderOrSplit) {
     Histogram one = left;
     one.merge(right);
     right.merge(left);
-    EXPECT_EQ(one, whole) << piece;
-    EXPECT_EQ(right, whole) << piece;
+    expect_same_values(one, whole);
+    expect_same_values(right, whole);
   }
 }
 
@@ -113,7 +121,7 @@ TEST(Histogram, HoldsExtremeMagnitudes) {
   EXPECT_EQ(histogram.min_max(), (Range{-largest, largest}));
   Histogram backwards;
   backwards.add(std::vector<float>{largest, -largest, -0.0F, 0.0F, -smallest, smallest});
-  EXPECT_EQ(histogram, backwards);
+  expect_same_values(histogram, backwards);
   EXPECT_EQ(histogram.bins()[Histogram::kHalf], 3U);      // 0, -0 and the smallest positive value
   EXPECT_EQ(histogram.bins()[Histogram::kHalf - 1], 1U);  // the smallest negative one
 }
@@ -157,6 +165,32 @@ TEST(Histogram, PercentileCutsOnlyTheSideThatHasValues) {
   negative.add(values);
   EXPECT_NEAR(negative.percentile(90).lo, -900, 2);
   EXPECT_EQ(negative.percentile(90).hi, 0);
+}
+
+TEST(Histogram, AveragesTheExtremesOfEachSample) {
+  Histogram histogram(Histogram::Detail::kExtremes);
+  histogram.add(std::vector<float>{-1, 3, 0, 5, -4, 1}, 3);
+  EXPECT_EQ(histogram.sample_extremes().samples, 3U);
+  EXPECT_EQ(histogram.sample_extremes().mean(), (Range{-5.0F / 3, 3}));
+  histogram.add(std::vector<float>{2, 6});
+  EXPECT_EQ(histogram.sample_extremes().mean(), (Range{-0.75F, 3.75F}));
+  EXPECT_EQ(Histogram().sample_extremes().mean(), Range{});
+}
+
+TEST(Histogram, AveragesDoNotDependOnTheOrderOfSamplesNorOnBatches) {
+  std::vector<float> values;
+  for (int i = 0; i < 4000; ++i)
+    values.push_back(std::sin(static_cast<float>(i)) * std::exp2(static_cast<float>(i % 61)));
+  const std::span<const float> all(values);
+  Histogram together, apart, turned;
+  together.add(all, 40);
+  for (std::size_t i = 0; i < 40; ++i) apart.add(all.subspan(i * 100, 100));
+  for (std::size_t i = 40; i-- > 20;) turned.add(all.subspan(i * 100, 100));
+  Histogram rest;
+  rest.add(all.subspan(0, 2000), 20);
+  turned.merge(rest);
+  EXPECT_EQ(together, apart);
+  EXPECT_EQ(together, turned);
 }
 
 }  // namespace

@@ -17,8 +17,9 @@ using CalibrationTable = std::map<std::string, Histogram>;
 /// not show.
 void merge(CalibrationTable& table, const CalibrationTable& other);
 
-/// A table as JSON, to be kept: per value its count, exact extremes and, where they were gathered, its bins
-/// (from the first one that is not zero to the last). The same table gives the same text.
+/// A table as JSON, to be kept: per value its count, exact extremes, the sums of those of each sample (pairs
+/// of exponent and mantissa, see ExactSum) and, where they were gathered, its bins (from the first one that
+/// is not zero to the last). The same table gives the same text.
 std::string to_json(const CalibrationTable& table);
 
 /// The inverse of to_json(). Errors (kInput): no JSON, or not of this form; the message names the value.

@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "press/numeric/exact_sum.h"
+
 namespace press {
 
 /// A closed interval of real values.
@@ -19,21 +21,35 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
+/// The smallest and the largest value of each sample, summed up.
+struct SampleExtremes {
+  std::uint64_t samples = 0;
+  ExactSum lo;
+  ExactSum hi;
+
+  void add(Range extremes);
+  void merge(const SampleExtremes& other);
+  /// 0 and 0 without samples.
+  Range mean() const;
+  friend bool operator==(const SampleExtremes&, const SampleExtremes&) = default;
+};
+
 class Histogram {
  public:
   static constexpr int kHalf = 2048;  // bins on each side of 0
 
-  /// What is kept of the values: count and extremes only (several times faster), or the bins too.
+  /// What is kept of the values: count and extremes (several times faster), or the bins too.
   enum class Detail : std::uint8_t { kExtremes, kBins };
 
   explicit Histogram(Detail detail = Detail::kBins) : detail_(detail) {}
 
   /// A histogram from its parts, as they were read from a file. `bins` is empty or holds 2·kHalf counts.
-  static Histogram from_parts(Range min_max, std::uint64_t count, int exponent,
-                              std::vector<std::uint64_t> bins);
+  static Histogram from_parts(Range min_max, std::uint64_t count, SampleExtremes sample_extremes,
+                              int exponent, std::vector<std::uint64_t> bins);
 
-  /// NaN and infinities are counted apart and enter neither bins nor min and max.
-  void add(std::span<const float> values);
+  /// `values` of so many samples of equal size, one behind the other; values that cannot be shared out evenly
+  /// count as one sample. NaN and infinities are counted apart and enter neither bins nor extremes.
+  void add(std::span<const float> values, std::size_t samples = 1);
   /// Keeps what both sides have: where one of them has extremes only, so has the result.
   void merge(const Histogram& other);
 
@@ -42,6 +58,7 @@ class Histogram {
   std::uint64_t non_finite() const { return non_finite_; }  // NaN and infinities
   /// Exact extremes of the finite values; 0 and 0 where there are none.
   Range min_max() const { return {min_, max_}; }
+  const SampleExtremes& sample_extremes() const { return sample_extremes_; }
   /// The range that holds `percent` of the values (0 < percent <= 100): (100 - percent) are cut, shared
   /// between both tails; a side without values (all of one sign) keeps its extreme. Bin precision. Without
   /// bins: min_max().
@@ -56,6 +73,7 @@ class Histogram {
   friend bool operator==(const Histogram&, const Histogram&) = default;
 
  private:
+  void add_sample(std::span<const float> values, std::vector<std::uint32_t>& lanes);
   void add_block(std::span<const float> values, std::vector<std::uint32_t>& lanes);
   void include(Range extremes, std::uint64_t count);
   void grow_to(int exponent);
@@ -66,6 +84,7 @@ class Histogram {
   int exponent_ = 0;
   float min_ = 0;
   float max_ = 0;
+  SampleExtremes sample_extremes_;
   std::uint64_t count_ = 0;
   std::uint64_t non_finite_ = 0;
 };

@@ -33,7 +33,7 @@ std::span<const ObserverInfo> all_observers();
 
 const ObserverInfo& info(Observer observer);
 
-/// Null where no observer has that name.
+/// Null where no observer has that name; hyphens make no difference ("minmax").
 const ObserverInfo* find_observer(std::string_view name);
 
 }  // namespace press
