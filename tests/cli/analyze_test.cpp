@@ -22,12 +22,7 @@ class AnalyzeTest : public CommandTest {
 
   void SetUp() override {
     CommandTest::SetUp();
-    auto parsed = parse_model_text(kTwoLayers);
-    ASSERT_TRUE(parsed.ok()) << parsed.error().message();
-    for (Node* node : parsed->graph->nodes()) {
-      if (node->is("Conv")) node->set_name(node->output()->name() == "c" ? "first" : "second");
-    }
-    ASSERT_TRUE(save_model(*parsed, path("two.onnx")).ok());
+    model("two.onnx", kTwoLayers, {{"c", "first"}, {"d", "second"}});
   }
 
   Names arguments(const Names& more) const {

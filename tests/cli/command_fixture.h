@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -46,9 +47,15 @@ class CommandTest : public ::testing::Test {
 
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
 
-  void model(const std::string& name, const char* text) const {
+  /// `node_names`: by the first output of the node; the text form has none.
+  void model(const std::string& name, const char* text,
+             const std::map<std::string, std::string>& node_names = {}) const {
     const auto parsed = parse_model_text(text);
     ASSERT_TRUE(parsed.ok()) << parsed.error().message();
+    for (Node* node : parsed->graph->nodes()) {
+      const auto found = node_names.find(node->output(0)->name());
+      if (found != node_names.end()) node->set_name(found->second);
+    }
     const Status saved = save_model(*parsed, path(name));
     ASSERT_TRUE(saved.ok()) << saved.error().message();
   }

@@ -24,12 +24,7 @@ class GoalTest : public CommandTest {
 
   void SetUp() override {
     CommandTest::SetUp();
-    auto parsed = parse_model_text(kOneSensitiveLayer);
-    ASSERT_TRUE(parsed.ok()) << parsed.error().message();
-    for (Node* node : parsed->graph->nodes()) {
-      if (node->is("Conv")) node->set_name(node->output()->name() == "c" ? "first" : "second");
-    }
-    ASSERT_TRUE(save_model(*parsed, path("net.onnx")).ok());
+    model("net.onnx", kOneSensitiveLayer, {{"c", "first"}, {"d", "second"}});
   }
 
   Names arguments(const Names& more) const {

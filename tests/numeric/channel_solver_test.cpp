@@ -3,21 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 
+#include "numeric/random_matrix.h"
 #include "press/numeric/layer_solver.h"
 #include "press/numeric/pruning_solver.h"
 
 namespace press {
 namespace {
 
-Matrix random_matrix(std::size_t rows, std::size_t columns, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  Matrix matrix(rows, columns);
-  for (double& value : matrix.values) value = normal(random);
-  return matrix;
-}
+using test::random_matrix;
 
 /// Four channels of two columns each, which three outputs read.
 ChannelReading reading(std::uint32_t seed) {

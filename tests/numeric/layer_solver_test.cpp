@@ -5,8 +5,12 @@
 #include <cmath>
 #include <random>
 
+#include "numeric/random_matrix.h"
+
 namespace press {
 namespace {
+
+using test::random_matrix;
 
 /// Covariance of correlated columns: A·Aᵀ/n of random numbers with a strong common part.
 Matrix covariance_of(std::size_t d, std::uint32_t seed) {
@@ -22,14 +26,6 @@ Matrix covariance_of(std::size_t d, std::uint32_t seed) {
     }
   }
   return covariance;
-}
-
-Matrix random_matrix(std::size_t rows, std::size_t columns, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  Matrix matrix(rows, columns);
-  for (double& value : matrix.values) value = normal(random);
-  return matrix;
 }
 
 double output_error(const Matrix& a, const Matrix& b, const Matrix& covariance) {

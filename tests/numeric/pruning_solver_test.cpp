@@ -3,20 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 
+#include "numeric/random_matrix.h"
 #include "press/numeric/layer_solver.h"
 
 namespace press {
 namespace {
 
-Matrix random_matrix(std::size_t rows, std::size_t columns, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  Matrix matrix(rows, columns);
-  for (double& value : matrix.values) value = normal(random);
-  return matrix;
-}
+using test::random_matrix;
 
 /// A·Aᵀ + I.
 Matrix covariance_of(std::size_t d, std::uint32_t seed) {

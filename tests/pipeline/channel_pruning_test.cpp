@@ -4,21 +4,22 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
-#include "press/onnx/text.h"
+#include "pipeline/small_network.h"
 #include "press/passes/pass.h"
 #include "press/pipeline/recovery.h"
-#include "press/runtime/session.h"
-#include "support/random_tensor.h"
 
 namespace press {
 namespace {
 
+using test::error_of;
+using test::parsed;
 using test::random_numbers;
 using test::random_tensor;
+using test::samples;
 
 /// A residual trunk of 8 channels with 12 channels inside of its block.
 Model network() {
-  auto model = parse_model_text(fmt::format(
+  return parsed(fmt::format(
       R"(
   <ir_version: 8, opset_import: ["" : 13]>
   g (float[N,3,6,6] x) => (float[N,4] y)
@@ -38,28 +39,6 @@ Model network() {
   }})",
       random_numbers({8, 3, 3, 3}, 1), random_numbers({12, 8, 3, 3}, 2), random_numbers({12}, 3),
       random_numbers({8, 12, 3, 3}, 4), random_numbers({4, 8}, 5)));
-  EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message());
-  return model.ok() ? std::move(model).value() : Model();
-}
-
-std::vector<Batch> samples() {
-  std::vector<Batch> batches;
-  for (std::uint32_t i = 0; i < 8; ++i)
-    batches.push_back({.inputs = {random_tensor({8, 3, 6, 6}, 100 + i)}, .labels = {}, .names = {}});
-  return batches;
-}
-
-double error_of(const Model& model) {
-  const std::vector<Tensor> inputs = {random_tensor({64, 3, 6, 6}, 7)};
-  auto found = Session::create(*model.graph)->run(inputs);
-  auto wanted = Session::create(*network().graph)->run(inputs);
-  EXPECT_TRUE(found.ok() && wanted.ok());
-  double error = 0;
-  for (std::size_t i = 0; i < (*wanted)[0].data<float>().size(); ++i) {
-    const double difference = (*found)[0].data<float>()[i] - (*wanted)[0].data<float>()[i];
-    error += difference * difference;
-  }
-  return error;
 }
 
 ChannelPlan plan_of(const Model& model, const PruneOptions& options, bool second_order) {
@@ -87,13 +66,13 @@ Model pruned(const PruneOptions& options, bool second_order, bool refit) {
     const auto layers = layers_to_prune(model, {});
     EXPECT_TRUE(recover_pruned(model, network(), *layers, samples(), {}).ok());
   }
-  const double masked = error_of(model);
+  const double masked = error_of(model, network());
   PassContext context;
   context.prune = options;
   context.channels = &plan;
   EXPECT_TRUE(find_pass("prune_channels")->run(model, context).ok());
   EXPECT_TRUE(verify(*model.graph).ok());
-  EXPECT_NEAR(error_of(model), masked, 1e-3 * masked + 1e-6);
+  EXPECT_NEAR(error_of(model, network()), masked, 1e-3 * masked + 1e-6);
   return model;
 }
 
@@ -112,9 +91,9 @@ TEST(ChannelPruning, SecondOrderAndRefittingLoseLess) {
   PruneOptions options;
   options.scope = PruneScope::kLocal;
   options.sparsity = 0.25;
-  const double magnitude = error_of(pruned(options, false, false));
-  const double refitted = error_of(pruned(options, false, true));
-  const double second_order = error_of(pruned(options, true, true));
+  const double magnitude = error_of(pruned(options, false, false), network());
+  const double refitted = error_of(pruned(options, false, true), network());
+  const double second_order = error_of(pruned(options, true, true), network());
   EXPECT_LT(refitted, 0.5 * magnitude);
   EXPECT_LE(second_order, refitted);
 }

@@ -7,20 +7,21 @@
 #include <algorithm>
 #include <random>
 
-#include "press/onnx/text.h"
+#include "pipeline/small_network.h"
 #include "press/pipeline/weight_pruning.h"
-#include "press/runtime/session.h"
-#include "support/random_tensor.h"
 
 namespace press {
 namespace {
 
+using test::error_of;
+using test::parsed;
 using test::random_numbers;
 using test::random_tensor;
+using test::samples;
 
 /// Four layers, one of them without a bias, so that low bits fall on two in the middle.
 Model network() {
-  auto model = parse_model_text(fmt::format(
+  return parsed(fmt::format(
       R"(
   <ir_version: 8, opset_import: ["" : 13]>
   g (float[N,3,6,6] x) => (float[N,4] y)
@@ -38,28 +39,6 @@ Model network() {
   }})",
       random_numbers({8, 3, 3, 3}, 1), random_numbers({8, 8, 3, 3}, 2), random_numbers({8}, 3),
       random_numbers({8, 8}, 4), random_numbers({8, 4}, 5)));
-  EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message());
-  return model.ok() ? std::move(model).value() : Model();
-}
-
-std::vector<Batch> samples() {
-  std::vector<Batch> batches;
-  for (std::uint32_t i = 0; i < 8; ++i)
-    batches.push_back({.inputs = {random_tensor({8, 3, 6, 6}, 100 + i)}, .labels = {}, .names = {}});
-  return batches;
-}
-
-double error_of(const Model& model, const Model& original) {
-  const std::vector<Tensor> inputs = {random_tensor({64, 3, 6, 6}, 7)};
-  auto found = Session::create(*model.graph)->run(inputs);
-  auto wanted = Session::create(*original.graph)->run(inputs);
-  EXPECT_TRUE(found.ok() && wanted.ok());
-  double error = 0;
-  for (std::size_t i = 0; i < (*wanted)[0].data<float>().size(); ++i) {
-    const double difference = (*found)[0].data<float>()[i] - (*wanted)[0].data<float>()[i];
-    error += difference * difference;
-  }
-  return error;
 }
 
 /// The model after quantize_weights with `effort`.
