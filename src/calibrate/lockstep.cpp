@@ -148,7 +148,7 @@ std::int64_t bytes_of(const std::vector<Tensor>& tensors) {
   return bytes;
 }
 
-/// Sums over the columns of one batch; products in float32.
+/// Sums over the columns of some batches; products in float32.
 struct Sums {
   std::int64_t columns = 0;
   std::vector<float> squares, cross;         // by group, inputs x inputs
@@ -181,22 +181,32 @@ struct BatchNames {
   std::vector<std::string> names;
 };
 
-Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& compressed,
-                    const BatchNames& batch) {
-  const std::int64_t samples = batch.samples;
-  const LinearLayer& layer = target.layer;
-  PRESS_ASSIGN(const ColumnSampler sampler,
-               ColumnSampler::create(*target.original, layer, original, samples));
-  PRESS_ASSIGN(const ColumnSampler compressed_sampler,
-               ColumnSampler::create(*target.compressed, layer, compressed, samples));
-  std::vector<float> x, x_hat;
-  for (std::int64_t i = 0; i < samples; ++i) {
-    const auto index = static_cast<std::uint64_t>(batch.first + i);
-    sampler.append(original, i, index, target.columns_per_sample, x);
-    compressed_sampler.append(compressed, i, index, target.columns_per_sample, x_hat);
+/// The columns of some batches, one after the other, that go into a layer of both networks.
+struct Columns {
+  std::int64_t width = 0;
+  std::vector<float> original, compressed;
+
+  Status append(const Target& target, const Tensor& of_original, const Tensor& of_compressed,
+                const BatchNames& batch) {
+    PRESS_ASSIGN(const ColumnSampler sampler,
+                 ColumnSampler::create(*target.original, target.layer, of_original, batch.samples));
+    PRESS_ASSIGN(const ColumnSampler compressed_sampler,
+                 ColumnSampler::create(*target.compressed, target.layer, of_compressed, batch.samples));
+    width = sampler.width();
+    for (std::int64_t i = 0; i < batch.samples; ++i) {
+      const auto index = static_cast<std::uint64_t>(batch.first + i);
+      sampler.append(of_original, i, index, target.columns_per_sample, original);
+      compressed_sampler.append(of_compressed, i, index, target.columns_per_sample, compressed);
+    }
+    return {};
   }
+};
+
+Result<Sums> sum_up(const Target& target, const Columns& inputs, std::span<const BatchNames> batches) {
+  const LinearLayer& layer = target.layer;
+  const std::vector<float>&x = inputs.original, &x_hat = inputs.compressed;
   const bool same = x == x_hat;
-  const std::int64_t width = sampler.width();
+  const std::int64_t width = inputs.width;
   const std::int64_t rows = static_cast<std::int64_t>(x.size()) / width;
   const auto d = static_cast<std::size_t>(layer.inputs);
   const auto groups = static_cast<std::size_t>(layer.groups);
@@ -206,13 +216,13 @@ Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& 
   add_rows(x_hat, static_cast<std::size_t>(width), sums.compressed);
   for (const std::vector<double>* means : {&sums.original, &sums.compressed}) {
     if (!std::ranges::all_of(*means, [](double sum) { return std::isfinite(sum); })) {
-      const bool named = !batch.names.empty();
+      const bool named = !batches.front().names.empty() && !batches.back().names.empty();
       return Error(
           ErrorCode::kInput,
           fmt::format("the input of node {} is not finite for a sample from '{}' to '{}'; the network "
                       "overflows, or its preprocessing is wrong",
-                      target.original->label(), named ? batch.names.front() : "",
-                      named ? batch.names.back() : ""));
+                      target.original->label(), named ? batches.front().names.front() : "",
+                      named ? batches.back().names.back() : ""));
     }
   }
   sums.outputs.resize(groups * outputs);
@@ -232,8 +242,7 @@ Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& 
   for (std::size_t group = 0; group < groups; ++group) {
     const MatrixView original_view{x.data() + group * d, rows, layer.inputs, width};
     const MatrixView compressed_view{x_hat.data() + group * d, rows, layer.inputs, width};
-    PRESS_TRY(add_transposed_product(compressed_view, compressed_view, sums.squares.data() + group * d * d,
-                                     layer.inputs));
+    PRESS_TRY(add_gram(compressed_view, sums.squares.data() + group * d * d, layer.inputs));
     if (same) {
       std::copy_n(sums.squares.begin() + static_cast<std::ptrdiff_t>(group * d * d), d * d,
                   sums.cross.begin() + static_cast<std::ptrdiff_t>(group * d * d));
@@ -254,7 +263,7 @@ Result<Sums> sum_up(const Target& target, const Tensor& original, const Tensor& 
   return sums;
 }
 
-/// Adds up the sums of all batches.
+/// Adds up all sums.
 class Totals {
  public:
   void add(const Sums& sums) {
@@ -359,20 +368,37 @@ class Lockstep::Pass {
         options_.least_columns, std::min(options_.most_columns, options_.columns_per_input * layer->inputs));
     target.columns_per_sample = (columns + total_ - 1) / total_;
 
+    // Batches whose sums are one: with half as many columns as a layer is wide, it takes longer to multiply
+    // them than to add up the products.
+    std::vector<std::size_t> begins{0};
+    std::int64_t samples = 0;
+    for (std::size_t batch = 0; batch < batches_.size(); ++batch) {
+      samples += batches_[batch].samples;
+      if (2 * samples * target.columns_per_sample < layer->inputs && batch + 1 < batches_.size()) continue;
+      begins.push_back(batch + 1);
+      samples = 0;
+    }
     struct Done {
       Sums sums;
-      std::array<std::vector<Tensor>, 2> values;
+      std::array<std::vector<std::vector<Tensor>>, 2> values;  // by batch
     };
-    const auto work = [&](int worker, std::size_t batch) -> Result<Done> {
+    const auto work = [&](int worker, std::size_t part) -> Result<Done> {
       Done done;
-      PRESS_ASSIGN(done.values[0], original_.run(worker, batch));
-      if (same_) {
-        done.values[1] = done.values[0];
-      } else {
-        PRESS_ASSIGN(done.values[1], compressed_.run(worker, batch));
+      Columns inputs;
+      for (std::size_t batch = begins[part]; batch < begins[part + 1]; ++batch) {
+        PRESS_ASSIGN(std::vector<Tensor> values, original_.run(worker, batch));
+        std::vector<Tensor> beside = values;
+        if (!same_) {
+          PRESS_ASSIGN(beside, compressed_.run(worker, batch));
+        }
+        PRESS_TRY(inputs.append(target, values[original_.layer_input()], beside[compressed_.layer_input()],
+                                batches_[batch]));
+        done.values[0].push_back(std::move(values));
+        done.values[1].push_back(std::move(beside));
       }
-      PRESS_ASSIGN(done.sums, sum_up(target, done.values[0][original_.layer_input()],
-                                     done.values[1][compressed_.layer_input()], batches_[batch]));
+      PRESS_ASSIGN(
+          done.sums,
+          sum_up(target, inputs, std::span(batches_).subspan(begins[part], begins[part + 1] - begins[part])));
       return done;
     };
     Totals totals;
@@ -380,13 +406,15 @@ class Lockstep::Pass {
     std::array<std::vector<std::vector<Tensor>>, 2> kept;
     const auto take = [&](std::size_t, Done done) {
       totals.add(done.sums);
-      bytes += bytes_of(done.values[0]) + bytes_of(done.values[1]);
-      if (bytes > options_.memory) kept = {};
-      for (std::size_t side = 0; side < 2 && bytes <= options_.memory; ++side) {
-        kept[side].push_back(std::move(done.values[side]));
+      for (std::size_t side = 0; side < 2; ++side) {
+        for (std::vector<Tensor>& values : done.values[side]) {
+          if (side == 0 || !same_) bytes += bytes_of(values);
+          kept[side].push_back(std::move(values));
+        }
       }
+      if (bytes > options_.memory) kept = {};
     };
-    PRESS_TRY(in_order(options_.threads, batches_.size(), work, take).with_context("recovery"));
+    PRESS_TRY(in_order(options_.threads, begins.size() - 1, work, take).with_context("recovery"));
     original_.finish(std::move(kept[0]));
     compressed_.finish(std::move(kept[1]));
     return std::move(totals).statistics(target);

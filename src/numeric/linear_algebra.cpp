@@ -8,6 +8,8 @@
 namespace press {
 namespace {
 
+constexpr Eigen::Index kBlock = 128;  // columns that are solved together
+
 using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 Eigen::Map<const Dense> view(const Matrix& matrix) {
@@ -53,6 +55,34 @@ Matrix permuted(const Matrix& symmetric, std::span<const std::size_t> order) {
 Matrix inverse(const Matrix& symmetric) {
   const auto d = static_cast<Eigen::Index>(symmetric.rows);
   return matrix_of(cholesky(symmetric).solve(Dense::Identity(d, d)));
+}
+
+std::vector<double> inverse_diagonal(const Matrix& symmetric) {
+  // H⁻¹ = L⁻ᵀ·L⁻¹: squares of the columns of L⁻¹, which are zero above the diagonal.
+  const Eigen::LLT<Dense> factor = cholesky(symmetric);
+  const Eigen::Index d = factor.rows();
+  std::vector<double> diagonal(symmetric.rows);
+  for (Eigen::Index begin = 0; begin < d; begin += kBlock) {
+    const Eigen::Index width = std::min(kBlock, d - begin), rest = d - begin;
+    Dense columns = Dense::Identity(rest, width);
+    factor.matrixLLT().bottomRightCorner(rest, rest).triangularView<Eigen::Lower>().solveInPlace(columns);
+    for (Eigen::Index j = 0; j < width; ++j) {
+      diagonal[static_cast<std::size_t>(begin + j)] = columns.col(j).squaredNorm();
+    }
+  }
+  return diagonal;
+}
+
+void subtract_squares(std::span<float> triangle, std::size_t stride, std::size_t size,
+                      std::span<const float> factors, std::size_t count) {
+  using Floats = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  assert(size == 0 || (size - 1) * stride + size <= triangle.size());
+  const auto n = static_cast<Eigen::Index>(size);
+  const Eigen::OuterStride<> apart(static_cast<Eigen::Index>(stride));
+  const Eigen::Map<const Floats, 0, Eigen::OuterStride<>> f(factors.data(), static_cast<Eigen::Index>(count),
+                                                            n, apart);
+  Eigen::Map<Floats, 0, Eigen::OuterStride<>> leading(triangle.data(), n, n, apart);
+  leading.selfadjointView<Eigen::Lower>().rankUpdate(f.transpose(), -1.0F);
 }
 
 Matrix inverse_factor(const Matrix& symmetric) {

@@ -16,6 +16,14 @@ Matrix permuted(const Matrix& symmetric, std::span<const std::size_t> order);
 /// larger diagonal.
 Matrix inverse(const Matrix& symmetric);
 
+/// The diagonal of inverse(), in a third of the operations.
+std::vector<double> inverse_diagonal(const Matrix& symmetric);
+
+/// Subtracts Fᵀ·F, F = the first `size` columns of `factors` (count rows), from the leading part (size x
+/// size) of a lower triangle; both have rows `stride` apart.
+void subtract_squares(std::span<float> triangle, std::size_t stride, std::size_t size,
+                      std::span<const float> factors, std::size_t count);
+
 /// The upper U with Uᵀ·U = H⁻¹, H symmetric positive (made so as in inverse()).
 Matrix inverse_factor(const Matrix& symmetric);
 

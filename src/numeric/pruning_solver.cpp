@@ -20,7 +20,13 @@ namespace {
 constexpr std::size_t kWidestExactRow = 1152;
 /// Wider rows are solved exactly where so many share a factorization.
 constexpr std::size_t kRowsOfOneSupport = 64;
-constexpr int kDescentSweeps = 24;
+/// Rows that take the steps of conjugate gradients together.
+constexpr std::size_t kRowsOfOneDescent = 64;
+constexpr int kMostDescents = 24;
+/// Squares of residuals in parts of the first ones; smaller ones change nothing.
+constexpr double kConverged = 1e-8;
+/// Removals that H⁻¹ takes in together.
+constexpr std::size_t kPending = 32;
 
 /// `body(row)` for all rows, each one on one thread.
 void for_each_row(std::size_t rows, int threads, const std::function<void(std::size_t)>& body) {
@@ -35,17 +41,22 @@ void for_each_row(std::size_t rows, int threads, const std::function<void(std::s
   for (std::thread& other : others) other.join();
 }
 
-/// One row's removal. The weights that are left stand in front; H⁻¹ is a lower triangle of floats.
+/// One row's removal. The weights that are left stand in front; H⁻¹ is a lower triangle of floats. It lacks
+/// the last few removals (`pending_`, by removal the row of H⁻¹ that went over the root of its pivot), which
+/// it takes in together, since that runs in the processor's caches.
 class RowRemoval {
  public:
   RowRemoval(std::span<const double> weights, const std::vector<float>& inverse, const RowPattern& pattern)
       : d_(weights.size()),
         weights_(weights.begin(), weights.end()),
         inverse_(inverse),
+        diagonal_(d_),
+        pending_(kPending * d_),
         columns_(d_),
         pattern_(pattern),
         quotas_(pattern.given() ? pattern.quotas(d_) : std::vector<std::size_t>()) {
     std::iota(columns_.begin(), columns_.end(), 0U);
+    for (std::size_t i = 0; i < d_; ++i) diagonal_[i] = at(i, i);
   }
 
   void run(std::span<std::uint32_t> order, std::span<float> losses) {
@@ -71,7 +82,7 @@ class RowRemoval {
 
  private:
   float& at(std::size_t i, std::size_t j) { return inverse_[i * d_ + j]; }
-  float diagonal(std::size_t i) const { return std::max(inverse_[i * d_ + i], 1e-20F); }
+  float diagonal(std::size_t i) const { return std::max(diagonal_[i], 1e-20F); }
   float cost(std::size_t i) const { return weights_[i] * weights_[i] / diagonal(i); }
 
   std::size_t find_cheapest(std::size_t count) const {
@@ -93,6 +104,8 @@ class RowRemoval {
     if (p == last) return;
     std::swap(weights_[p], weights_[last]);
     std::swap(columns_[p], columns_[last]);
+    std::swap(diagonal_[p], diagonal_[last]);
+    for (std::size_t k = 0; k < pendings_; ++k) std::swap(pending_[k * d_ + p], pending_[k * d_ + last]);
     std::swap_ranges(inverse_.begin() + static_cast<std::ptrdiff_t>(p * d_),
                      inverse_.begin() + static_cast<std::ptrdiff_t>(p * d_ + p),
                      inverse_.begin() + static_cast<std::ptrdiff_t>(last * d_));
@@ -101,41 +114,80 @@ class RowRemoval {
   }
 
   void remove_last(std::size_t last) {
-    const float* h = &inverse_[last * d_];
-    const float inverse_pivot = 1 / diagonal(last);
-    const float step = weights_[last] * inverse_pivot;
-    for (std::size_t i = 0; i < last; ++i) weights_[i] -= step * h[i];
-    for (std::size_t i = 0; i < last; ++i) {
-      const float factor = h[i] * inverse_pivot;
-      float* row = &inverse_[i * d_];
-      for (std::size_t j = 0; j <= i; ++j) row[j] -= factor * h[j];
+    float* h = &pending_[pendings_ * d_];
+    std::copy_n(&inverse_[last * d_], last, h);
+    for (std::size_t k = 0; k < pendings_; ++k) {
+      const float* earlier = &pending_[k * d_];
+      const float factor = earlier[last];
+      for (std::size_t i = 0; i < last; ++i) h[i] -= factor * earlier[i];
     }
+    const float step = weights_[last] / diagonal(last);
+    for (std::size_t i = 0; i < last; ++i) weights_[i] -= step * h[i];
+    const float scale = 1 / std::sqrt(diagonal(last));
+    for (std::size_t i = 0; i < last; ++i) h[i] *= scale;
+    for (std::size_t i = 0; i < last; ++i) diagonal_[i] -= h[i] * h[i];
+    if (++pendings_ < kPending) return;
+    subtract_squares(inverse_, d_, last, pending_, kPending);
+    pendings_ = 0;
   }
 
   std::size_t d_;
   std::vector<float> weights_;
   std::vector<float> inverse_;
+  std::vector<float> diagonal_;  // of H⁻¹ after all removals
+  std::vector<float> pending_;   // kPending x d_
+  std::size_t pendings_ = 0;
   std::vector<std::uint32_t> columns_;
   const RowPattern& pattern_;
   std::vector<std::size_t> quotas_;  // weights of each group that may go still
 };
 
-/// Coordinate descent on the support; starts at the row that is given.
-void descend(std::span<double> row, std::span<const double> right, const Matrix& covariance,
-             const std::vector<std::size_t>& support) {
-  std::vector<double> residual(right.begin(), right.end());  // right - w·H
-  for (const std::size_t j : support) {
-    const std::span<const double> h = covariance.row(j);
-    for (std::size_t l = 0; l < residual.size(); ++l) residual[l] -= row[j] * h[l];
+/// Solves H_SS·w_S = right_S for some rows, each with its own support S, by conjugate gradients with the
+/// diagonal as preconditioner (Saad, "Iterative methods for sparse linear systems", algorithm 9.1). Starts at
+/// the rows of `weights`; all rows step together, so that H is read once a step.
+void descend(std::span<const std::size_t> rows, const Matrix& weights, const Matrix& right,
+             const Matrix& covariance, std::span<const std::uint8_t> zeros, Matrix& solved) {
+  const std::size_t d = weights.columns;
+  const auto masked = [&](std::size_t i, std::size_t j) { return zeros[rows[i] * d + j] != 0; };
+  Matrix x(rows.size(), d), direction(rows.size(), d);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < d; ++j) x.at(i, j) = masked(i, j) ? 0 : weights.at(rows[i], j);
   }
-  for (int sweep = 0; sweep < kDescentSweeps; ++sweep) {
-    for (const std::size_t j : support) {
-      const std::span<const double> h = covariance.row(j);
-      const double step = residual[j] / h[j];
-      row[j] += step;
-      for (std::size_t l = 0; l < residual.size(); ++l) residual[l] -= step * h[l];
+  Matrix residual = product(x, covariance);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < d; ++j) {
+      residual.at(i, j) = masked(i, j) ? 0 : right.at(rows[i], j) - residual.at(i, j);
     }
   }
+  std::vector<double> squares(rows.size()), first(rows.size());
+  for (int step = 0; step <= kMostDescents; ++step) {
+    bool converged = true;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      double square = 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        square += residual.at(i, j) * residual.at(i, j) / covariance.at(j, j);
+      }
+      const double turn = step > 0 && squares[i] > 0 ? square / squares[i] : 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        direction.at(i, j) = residual.at(i, j) / covariance.at(j, j) + turn * direction.at(i, j);
+      }
+      squares[i] = square;
+      if (step == 0) first[i] = square;
+      converged = converged && square <= kConverged * first[i];
+    }
+    if (converged || step == kMostDescents) break;
+    const Matrix passed = product(direction, covariance);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      double curvature = 0;
+      for (std::size_t j = 0; j < d; ++j) curvature += direction.at(i, j) * passed.at(i, j);
+      const double length = curvature > 0 ? squares[i] / curvature : 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        x.at(i, j) += length * direction.at(i, j);
+        if (!masked(i, j)) residual.at(i, j) -= length * passed.at(i, j);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(x.row(i), solved.row(rows[i]).begin());
 }
 
 }  // namespace
@@ -143,18 +195,19 @@ void descend(std::span<double> row, std::span<const double> right, const Matrix&
 RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, const RowPattern& pattern,
                            int threads) {
   const std::size_t d = weights.columns;
-  const Matrix inverted = inverse(covariance);
   if (d > kWidestExactRow) {
     Matrix costs = weights;
+    const std::vector<double> inverted = inverse_diagonal(covariance);
     for (std::size_t i = 0; i < weights.rows; ++i) {
       for (std::size_t j = 0; j < d; ++j) {
-        costs.at(i, j) *= weights.at(i, j) / std::max(inverted.at(j, j), 1e-20);
+        costs.at(i, j) *= weights.at(i, j) / std::max(inverted[j], 1e-20);
       }
     }
     return trace_by_scores(costs, pattern);
   }
   RemovalTrace trace{.order = std::vector<std::uint32_t>(weights.values.size()),
                      .losses = std::vector<float>(weights.values.size())};
+  const Matrix inverted = inverse(covariance);
   const std::vector<float> start(inverted.values.begin(), inverted.values.end());
   for_each_row(weights.rows, threads, [&](std::size_t i) {
     RowRemoval(weights.row(i), start, pattern)
@@ -180,18 +233,24 @@ Matrix masked_least_squares(const Matrix& weights, const ColumnMoments& moments,
     }
     supports[std::move(support)].push_back(i);
   }
-  const std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> parts(supports.begin(),
-                                                                                         supports.end());
-  for_each_row(parts.size(), threads, [&](std::size_t part) {
-    const auto& [support, rows] = parts[part];
+  std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> exact;
+  std::vector<std::size_t> wide;
+  for (auto& [support, rows] : supports) {
     if (weights.columns <= kWidestExactRow || rows.size() >= kRowsOfOneSupport) {
-      solve_part(regular, support, right, rows, solved);
+      exact.emplace_back(support, std::move(rows));
+    } else {
+      wide.insert(wide.end(), rows.begin(), rows.end());
+    }
+  }
+  const std::size_t descents = (wide.size() + kRowsOfOneDescent - 1) / kRowsOfOneDescent;
+  for_each_row(exact.size() + descents, threads, [&](std::size_t part) {
+    if (part < exact.size()) {
+      solve_part(regular, exact[part].first, right, exact[part].second, solved);
       return;
     }
-    for (const std::size_t i : rows) {
-      for (const std::size_t j : support) solved.at(i, j) = weights.at(i, j);
-      descend(solved.row(i), right.row(i), regular, support);
-    }
+    const std::size_t begin = (part - exact.size()) * kRowsOfOneDescent;
+    const std::size_t count = std::min(kRowsOfOneDescent, wide.size() - begin);
+    descend(std::span(wide).subspan(begin, count), weights, right, regular, zeros, solved);
   });
   return solved;
 }

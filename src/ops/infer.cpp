@@ -1,6 +1,8 @@
 // The driver of shape inference: walks the graph in order and hands each node's facts to the operator's rule.
 #include <algorithm>
+#include <utility>
 
+#include "ops/computed_shapes.h"
 #include "ops/shape_rules.h"
 #include "press/ops/operator.h"
 
@@ -13,7 +15,8 @@ constexpr int kDeepestRefinement = 3;
 
 class Inference {
  public:
-  explicit Inference(const ShapeInferenceOptions& options) : options_(options) {}
+  explicit Inference(const ShapeInferenceOptions& options, ComputedValues computed = {})
+      : options_(options), computed_(std::move(computed)) {}
 
   Result<ShapeTable> run(const Graph& graph) {
     table_.reserve(graph.value_bound());
@@ -67,11 +70,7 @@ class Inference {
 
   Status infer_graph(const Graph& graph) {
     for (const Value* constant : graph.constants()) {
-      const Tensor& tensor = *constant->constant();
-      ValueFacts& facts = table_[constant];
-      facts.type.element = tensor.type();
-      facts.type.shape = Shape(tensor.dims().begin(), tensor.dims().end());
-      facts.elements = element_facts(tensor);
+      table_[constant] = facts_of(*constant->constant());
     }
     for (const Node* node : graph.nodes()) {
       PRESS_TRY(infer_node(*node).with_context("node " + node->label()));
@@ -92,10 +91,17 @@ class Inference {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const Value* value = node.output(i);
       if (value == nullptr) continue;
+      const Tensor* computed = computed_ ? computed_(value) : nullptr;
+      if (computed != nullptr) outputs[i] = facts_of(*computed);
       merge_declared(outputs[i], *value);
       table_[value] = std::move(outputs[i]);
     }
     return {};
+  }
+
+  static ValueFacts facts_of(const Tensor& tensor) {
+    return {.type = {.element = tensor.type(), .shape = Shape(tensor.dims().begin(), tensor.dims().end())},
+            .elements = element_facts(tensor)};
   }
 
   const ValueFacts* facts_of(const Value* value) const {
@@ -235,6 +241,7 @@ class Inference {
   }
 
   const ShapeInferenceOptions& options_;
+  ComputedValues computed_;
   std::vector<std::string> input_symbols_;
   ShapeTable table_;
   int loop_depth_ = 0;
@@ -244,6 +251,11 @@ class Inference {
 
 Result<ShapeTable> infer_shapes(const Graph& graph, const ShapeInferenceOptions& options) {
   return Inference(options).run(graph);
+}
+
+Result<ShapeTable> infer_shapes_with(const Graph& graph, const ComputedValues& computed) {
+  const ShapeInferenceOptions options;
+  return Inference(options, computed).run(graph);
 }
 
 }  // namespace press

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "ops/computed_shapes.h"
 #include "runtime/integer_steps.h"
 #include "runtime/kernel_registry.h"
 #include "runtime/plan_optimizer.h"
@@ -130,6 +131,12 @@ Result<std::unique_ptr<GraphPlan>> GraphPlan::create(const Graph& graph, const O
   std::unique_ptr<GraphPlan> plan(new GraphPlan(options));
   plan->postpones_ = options.facts != nullptr;
   PRESS_TRY(plan->add_graph(graph));
+  // What calls of functions make of constants is known now, and what follows from it.
+  Result<ShapeTable> facts = ShapeTable();
+  if (options.facts != nullptr && options.depth == 0 && !plan->bodies_.empty()) {
+    facts = infer_shapes_with(graph, [&](const Value* value) { return plan->constant(value); });
+    if (facts.ok()) plan->options_.facts = &*facts;
+  }
   if (options.facts != nullptr) {
     use_integers(*plan);
     PRESS_TRY(plan->fold_postponed());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "numeric/random_matrix.h"
 #include "press/numeric/layer_solver.h"
@@ -72,6 +73,22 @@ TEST(PruningSolver, LossesAddUpToTheErrorAndEveryColumnGoesOnce) {
   }
 }
 
+TEST(PruningSolver, ManyRemovalsAreThoseOfOneStepAtATime) {
+  constexpr std::size_t kWidth = 90;
+  const Matrix weights = random_matrix(1, kWidth, 11);
+  const Matrix covariance = covariance_of(kWidth, 12);
+  const RemovalTrace trace = removal_trace(weights, covariance, {}, 1);
+  std::vector<std::uint8_t> zeros(kWidth);
+  double before = 0, largest = 0;
+  for (std::size_t k = 0; k < kWidth; ++k) {
+    zeros[trace.order[k]] = 1;
+    const double error = error_without(weights, covariance, zeros);
+    largest = std::max(largest, error - before);
+    before = error;
+    EXPECT_NEAR(trace.losses[k], largest, 2e-3 * largest) << "removal " << k;
+  }
+}
+
 TEST(PruningSolver, ThreadsChangeNothing) {
   const Matrix weights = random_matrix(7, 20, 5);
   const Matrix covariance = covariance_of(20, 6);
@@ -116,6 +133,31 @@ TEST(PruningSolver, WideRowsAreSolvedToo) {
                 1e-6);
   }
   EXPECT_EQ(removal_trace(weights, covariance, {}, 1).order.size(), kWide);
+}
+
+TEST(PruningSolver, WideRowsOfRelatedInputsComeCloseToTheExactSolution) {
+  constexpr std::size_t kWide = 1200, kRows = 64;  // as many of one support are solved exactly
+  Matrix covariance(kWide, kWide);
+  for (std::size_t i = 0; i < kWide; ++i) {
+    for (std::size_t j = 0; j < kWide; ++j) {
+      const auto apart = static_cast<double>(i > j ? i - j : j - i);
+      covariance.at(i, j) = std::pow(0.9, apart) + (i == j ? 0.02 : 0);
+    }
+  }
+  Matrix weights(kRows, kWide);
+  const Matrix row = random_matrix(1, kWide, 13);
+  for (std::size_t i = 0; i < kRows; ++i) std::ranges::copy(row.values, weights.row(i).begin());
+  std::vector<std::uint8_t> zeros(kRows * kWide);
+  for (std::size_t i = 0; i < zeros.size(); i += 3) zeros[i] = 1;
+  const Matrix exact = masked_least_squares(weights, uncompressed(covariance), zeros, 0, 1);
+  zeros.resize(kWide);
+  const Matrix close = masked_least_squares(row, uncompressed(covariance), zeros, 0, 1);
+  const auto error = [&](std::span<const double> solved) {
+    Matrix difference(1, kWide);
+    for (std::size_t j = 0; j < kWide; ++j) difference.values[j] = solved[j] - row.values[j];
+    return output_variances(difference, covariance)[0];
+  };
+  EXPECT_LT(error(close.row(0)), 1.001 * error(exact.row(0)));
 }
 
 TEST(PruningSolver, DeadInputsDoNoHarm) {

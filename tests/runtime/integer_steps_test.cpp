@@ -9,7 +9,8 @@
 namespace press {
 namespace {
 
-constexpr const char* kHeader = R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]> )";
+constexpr const char* kHeader =
+    R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1, "local" : 1]> )";
 
 /// Repeatable integers between low and high, as text.
 std::string integers(std::size_t count, int low, int high, unsigned seed) {
@@ -171,6 +172,33 @@ TEST(IntegerSteps, ResidualsAreAddedInPlaceWithTheRoundingBetween) {
       }
     }
   }
+}
+
+TEST(IntegerSteps, WeightsThatFunctionsMakeOfConstantsAreKnown) {
+  // No type is declared behind the call: that the shapes of the sum agree follows from what the call gives.
+  expect_within_one_step(
+      fmt::format(R"(g (float[N,8,5,6] x) => (uint8[N,8,5,6] y)
+    <float s = {{0.013}}, uint8 z = {{120}}, int8[64] w = {{{w}}}, int64[4] shape = {{8, 8, 1, 1}},
+     float[8] ws = {{{ws}}}> {{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    made = local.Make(w, shape)
+    wd = DequantizeLinear<axis = 0>(made, ws)
+    a = Conv(d, wd)
+    aq = QuantizeLinear(a, s, z)
+    ad = DequantizeLinear(aq, s, z)
+    m = MaxPool<kernel_shape = [1, 1]>(d)
+    mq = QuantizeLinear(m, s, z)
+    md = DequantizeLinear(mq, s, z)
+    sum = Add(ad, md)
+    y = QuantizeLinear(sum, s, z)
+  }}
+  <domain: "local", opset_import: ["" : 17]>
+  Make (flat, shape) => (whole) {{
+    whole = Reshape(flat, shape)
+  }})",
+                  fmt::arg("w", integers(64, -127, 127, 5)), fmt::arg("ws", scales(8, 0.002, 6))),
+      {noise({2, 8, 5, 6}, 3)}, 3);
 }
 
 TEST(IntegerSteps, ResidualsOfLargeConvolutionsAreAddedPartByPart) {

@@ -22,7 +22,7 @@ RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, cons
 
 /// The rows of least output error among those that are 0 where `zeros` (like weights) is not: for each row
 /// the solution of H_SS·w_S = (W·C + λW)_S, S its support, H = Σ + λI with λ as in damped(). Exact by
-/// Cholesky up to 1152 columns, by coordinate descent above.
+/// Cholesky up to 1152 columns, by conjugate gradients above.
 Matrix masked_least_squares(const Matrix& weights, const ColumnMoments& moments,
                             std::span<const std::uint8_t> zeros, double damping, int threads);
 

@@ -18,6 +18,9 @@ struct MatrixView {
 /// sum (a.columns x b.columns) += aᵀ·b, on the calling thread alone. `sum` has rows `sum_stride` apart.
 Status add_transposed_product(const MatrixView& a, const MatrixView& b, float* sum, std::int64_t sum_stride);
 
+/// The same with b = a, in half the operations where a is wide. `sum` is symmetric before and after.
+Status add_gram(const MatrixView& a, float* sum, std::int64_t sum_stride);
+
 /// product (a.rows x b.rows) = a·bᵀ, on the calling thread alone. `product` has rows b.rows apart.
 Status multiply_transposed(const MatrixView& a, const MatrixView& b, float* product);
 
