@@ -13,6 +13,7 @@
 #include "facts.h"
 #include "pipeline/mixed_precision.h"
 #include "pipeline/node_story.h"
+#include "pipeline/trial_run.h"
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
 #include "press/ops/linear_layer.h"
@@ -120,7 +121,8 @@ class Run {
     if (prunes_weights()) PRESS_TRY(prune());
     if (recipe_.cluster) PRESS_TRY(run_groups({family_group("cluster")}));
     if (integers) {
-      PRESS_ASSIGN(const CalibrationTable table, calibrated());
+      PRESS_ASSIGN(const std::vector<const Value*> values, values_to_calibrate(model_, context_.quantize));
+      PRESS_ASSIGN(const CalibrationTable table, calibrated(values, context_.quantize.observer));
       context_.calibration = &table;
       PRESS_ASSIGN(const WeightGrids grids, recovered_grids());
       context_.grids = &grids;
@@ -135,9 +137,7 @@ class Run {
       PRESS_TRY(run_groups({{.passes = {dynamic ? kDynamicPass : kWeightsPass}}}));
       context_.grids = nullptr;
     }
-    if (wants(Precision::kFp16, kFp16Pass)) {
-      PRESS_TRY(run_groups({{.passes = {kFp16Pass}}, cleanup_group()}));
-    }
+    if (wants(Precision::kFp16, kFp16Pass)) PRESS_TRY(convert_to_fp16());
     if (wants(Precision::kBf16, kBf16Pass)) PRESS_TRY(run_groups({{.passes = {kBf16Pass}}}));
     if (recipe_.store_options.form != StoreForm::kDense) PRESS_TRY(pack());
     if (recipe_.strip) PRESS_TRY(run_groups({{.passes = {"strip_model"}}}));
@@ -241,15 +241,33 @@ class Run {
     }
   }
 
+  /// With samples or a table, what they show to come near the end of float16 stays in float32.
+  Status convert_to_fp16() {
+    std::optional<Batch> first;
+    CalibrationTable table;
+    if (!recipe_.calibration.path.empty()) {
+      PRESS_ASSIGN(Samples samples,
+                   Samples::open(recipe_.calibration, *model_.graph, kCalibrationSamples, 1));
+      PRESS_ASSIGN(first, samples.source()());
+    }
+    if (first.has_value() || !recipe_.calibration_table.empty()) {
+      PRESS_ASSIGN(const std::vector<const Value*> values, values_to_convert(model_));
+      PRESS_ASSIGN(table, calibrated(values, Observer::kMinMax));
+      context_.calibration = &table;
+    }
+    const TrialRun trial(model_, std::move(first));
+    PRESS_TRY(run_groups({{.passes = {kFp16Pass}}, cleanup_group()}));
+    context_.calibration = nullptr;
+    return trial.check(model_).with_context("float16");
+  }
+
   /// From the recipe's table, or by running the network.
-  Result<CalibrationTable> calibrated() {
+  Result<CalibrationTable> calibrated(std::span<const Value* const> values, Observer wanted) {
     if (!recipe_.calibration_table.empty()) return load_calibration_table(recipe_.calibration_table);
     PRESS_ASSIGN(Samples samples,
                  Samples::open(recipe_.calibration, *model_.graph, kCalibrationSamples, options_.threads));
-    PRESS_ASSIGN(const std::vector<const Value*> values, values_to_calibrate(model_, context_.quantize));
     // A table that others share keeps bins: every observer reads from them.
-    const Observer observer =
-        options_.calibrations != nullptr ? Observer::kPercentile : context_.quantize.observer;
+    const Observer observer = options_.calibrations != nullptr ? Observer::kPercentile : wanted;
     const auto measure = [&] { return measured(samples, values, observer, {}); };
     PRESS_ASSIGN(CalibrationStore::Entry entry,
                  options_.calibrations != nullptr

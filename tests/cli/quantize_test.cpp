@@ -54,6 +54,26 @@ TEST_F(QuantizeTest, ImagesThatAreZeroEverywhere) {
   }
 }
 
+TEST_F(QuantizeTest, Float16KeepsWhatSamplesShowToOverflow) {
+  model("large.onnx", R"(<ir_version: 8, opset_import: ["" : 17]>
+      net (float[N,3,8,8] image) => (float[N,3] scores) <float up = {400}, float down = {0.0025}> {
+        a = Mul(image, up)
+        b = Mul(a, down)
+        p = GlobalAveragePool(b)
+        scores = Flatten(p)
+      })");
+  const Finished blind = run({"quantize", path("large.onnx"), "-o", path("blind.onnx"), "--type", "fp16"});
+  EXPECT_EQ(blind.code, 0) << blind.err;
+  const Finished seeing = run({"quantize", path("large.onnx"), "-o", path("seeing.onnx"), "--type", "fp16",
+                               "-v", "--calibration", path("images"), "--preprocess", "none"});
+  EXPECT_EQ(seeing.code, 0) << seeing.err;
+  EXPECT_NE(seeing.err.find("float16 ends at 65504"), std::string::npos) << seeing.err;
+  const Finished compared = run({"compare", path("large.onnx"), path("seeing.onnx"), "--images",
+                                 path("images"), "--preprocess", "none"});
+  EXPECT_EQ(compared.code, 0) << compared.err;
+  EXPECT_EQ(compared.err.find("nan"), std::string::npos) << compared.err;
+}
+
 TEST_F(QuantizeTest, ChannelsOfZeros) {
   network("{0,0,0, 0,1,0.2, 0.3,0,1}");
   for (const char* type : {"int8", "w8", "w4", "w2"}) expect_runs(quantize("model.onnx", {"--type", type}));

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "press/calibrate/dataset.h"
+#include "press/runtime/batch.h"
 #include "press/onnx/text.h"
 #include "press/runtime/session.h"
 #include "support/random_tensor.h"

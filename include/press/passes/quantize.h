@@ -12,4 +12,7 @@ namespace press {
 /// values.
 Result<std::vector<const Value*>> values_to_calibrate(const Model& model, const QuantizeOptions& options);
 
+/// The float32 activations, whose ranges tell convert_fp16 what float16 cannot hold.
+Result<std::vector<const Value*>> values_to_convert(const Model& model);
+
 }  // namespace press

@@ -33,6 +33,7 @@
 #include "passes/declarations.h"
 #include "passes/selection.h"
 #include "press/ops/operator.h"
+#include "press/passes/quantize.h"
 
 namespace press {
 namespace {
@@ -437,6 +438,17 @@ class Converter {
 };
 
 }  // namespace
+
+Result<std::vector<const Value*>> values_to_convert(const Model& model) {
+  PRESS_ASSIGN(const ShapeTable types, infer_shapes(*model.graph));
+  std::vector<const Value*> values;
+  for (const Value* value : model.graph->values()) {
+    const auto known = types.find(value);
+    const DataType element = known != types.end() ? known->second.type.element : value->type().element;
+    if (!value->is_constant() && element == DataType::kFloat) values.push_back(value);
+  }
+  return values;
+}
 
 namespace passes {
 
