@@ -70,21 +70,52 @@ struct StoredWeight {
   const Tensor* zero_point = nullptr;
 };
 
+/// Inputs of an operator on integers.
+struct IntegerProduct {
+  std::string_view op_type;
+  std::string_view domain;
+  int weight;
+  std::size_t zero_point;  // of the weight
+};
+
+constexpr IntegerProduct kIntegerProducts[] = {
+    {"ConvInteger", "", 1, 3},   {"MatMulInteger", "", 1, 3},      {"QLinearConv", "", 3, 5},
+    {"QLinearMatMul", "", 3, 5}, {"QGemm", "com.microsoft", 3, 5},
+};
+
+const IntegerProduct* integer_product(const Node& node) {
+  const auto* found = std::ranges::find_if(
+      kIntegerProducts, [&](const IntegerProduct& each) { return node.is(each.op_type, each.domain); });
+  return found != std::end(kIntegerProducts) ? found : nullptr;
+}
+
+/// The input that holds the weight of a linear operator; -1 for others.
+int weight_position(const Node& node) {
+  const IntegerProduct* integers = integer_product(node);
+  return integers != nullptr ? integers->weight : traits(node).weight_input;
+}
+
+StoredWeight stored_with(const Value* value, const Value* zero) {
+  const Tensor* zero_point = zero != nullptr ? zero->constant() : nullptr;
+  const bool fits =
+      zero_point != nullptr && zero_point->type() == value->constant()->type() && zero_point->size() > 0;
+  return {value, fits ? zero_point : nullptr};
+}
+
 /// The constant at a node's input, also where it comes through DequantizeLinear.
 StoredWeight stored_weight(const Node& node, int index) {
   const Value* value = index < 0 ? nullptr : node.input(static_cast<std::size_t>(index));
   if (value == nullptr) return {};
-  if (value->is_constant()) return {value, nullptr};
+  if (value->is_constant()) {
+    const IntegerProduct* integers = integer_product(node);
+    return stored_with(
+        value, integers != nullptr && index == integers->weight ? node.input(integers->zero_point) : nullptr);
+  }
   const Node* producer = value->producer();
   if (producer == nullptr || !producer->is("DequantizeLinear")) return {};
   const Value* quantized = producer->input(0);
   if (quantized == nullptr || !quantized->is_constant()) return {};
-  const Tensor* zero_point = producer->input(2) != nullptr ? producer->input(2)->constant() : nullptr;
-  if (zero_point != nullptr &&
-      (zero_point->type() != quantized->constant()->type() || zero_point->size() == 0)) {
-    zero_point = nullptr;
-  }
-  return {quantized, zero_point};
+  return stored_with(quantized, producer->input(2));
 }
 
 bool holds_parameters(const Tensor& tensor) {
@@ -120,9 +151,8 @@ class Collector {
       layer.output = node.output()->type();
     }
     if (!is_quantizer(node)) count_parameters(node, layer);
-    const OpTraits& op = traits(node);
-    if (op.weight_input >= 0) {
-      count_weight(stored_weight(node, op.weight_input), layer);
+    if (const int position = weight_position(node); position >= 0) {
+      count_weight(stored_weight(node, position), layer);
       layer.macs = multiply_accumulates(node, find(shapes, node.input(0)), output);
       if (layer.macs) facts_.macs += *layer.macs;
       if (!layer.macs) ++facts_.layers_without_macs;
@@ -156,7 +186,8 @@ class Collector {
     for (std::size_t i = 0; i < node.input_count(); ++i) {
       const Value* value = node.input(i);
       if (value == nullptr) continue;
-      const bool direct = value->is_constant() && holds_parameters(*value->constant());
+      const bool integers = integer_product(node) != nullptr && static_cast<int>(i) == weight_position(node);
+      const bool direct = value->is_constant() && (integers || holds_parameters(*value->constant()));
       const Value* stored = direct                 ? value
                             : value->is_constant() ? nullptr
                                                    : stored_weight(node, static_cast<int>(i)).value;

@@ -48,6 +48,17 @@ TEST(ModelFacts, QuantizedWeightsCountAsTheParametersThatTheyAre) {
   EXPECT_EQ(facts.zero_weights, 2);
 }
 
+TEST(ModelFacts, WeightsOfIntegerProductsCount) {
+  const Model model = parsed(R"(<ir_version: 8, opset_import: ["" : 17]>
+      net (uint8[N,1,2,2] x) => (int32[N,2,2,2] y)
+      <uint8[2,1,1,1] w = {128, 3}, uint8 zero = {128}, uint8 z = {7}> { y = ConvInteger(x, w, z, zero) })");
+  const ModelFacts facts = model_facts(*model.graph);
+  EXPECT_EQ(facts.parameters, 2);
+  EXPECT_EQ(facts.weights, 2);
+  EXPECT_EQ(facts.zero_weights, 1);
+  EXPECT_EQ(facts.macs, 8);
+}
+
 TEST(ModelFacts, SharedWeightsCountOnce) {
   const Model model = parsed(R"(<ir_version: 8, opset_import: ["" : 17]>
       net (float[N,2] x) => (float[N,2] y) <float[2,2] w = {0, 1, 2, 3}> {
