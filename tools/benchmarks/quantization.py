@@ -5,7 +5,7 @@
 Prints one Markdown table: top-1 of every form, how often it agrees with the float network, its bytes, how many integer
 operators ONNX Runtime really runs, the milliseconds of CPU time of one image (one thread, in turns with all other forms of the
 network), and the seconds that making it took. The peers are quantize_static of ONNX Runtime in QDQ form with a scale a channel
-(min-max, entropy, percentile), and NNCF where it is installed. All get the same inputs to calibrate on, as arrays. Networks and images
+(min-max, entropy, percentile), and NNCF where it is installed; of transformers also its quantize_dynamic and MatMulNBits. All get the same inputs to calibrate on, as arrays. Networks and images
 are read from DIR (or PRESS_SHARED_DIR). Results are kept in FILE, so that a run that was stopped goes on; a new build of the
 command measures its own rows again.
 """
@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from quantization_data import NETWORKS, read
-from quantization_peers import PEERS
+from quantization_peers import PEERS, TRANSFORMER_PEERS
 
 BATCH = 100
 ROUNDS = 30  # of latency
@@ -42,6 +42,12 @@ FORMS = {
     "w2, full": ["--type", "w2", "--recover", "full"],
     "w4, not recovered": ["--type", "w4", "--recover", "none"],
 }
+TRANSFORMER_FORMS = {
+    "int8-dynamic": ["--type", "int8-dynamic"],
+    "w4 in blocks of 32": ["--type", "w4", "--block-size", "32"],
+}
+OURS = FORMS | TRANSFORMER_FORMS
+THEIRS = PEERS | TRANSFORMER_PEERS
 FLOAT = "float32"
 
 
@@ -66,7 +72,7 @@ def integer_operators(path, folder):
     options.log_severity_level = 4
     ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     counts = collections.Counter(node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node)
-    return sum(count for kind, count in counts.items() if kind.startswith("QLinear") or kind in ("QGemm", "MatMulIntegerToFloat"))
+    return sum(count for kind, count in counts.items() if kind.startswith("QLinear") or kind in ("QGemm", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"))
 
 
 def latencies(paths, image):
@@ -100,7 +106,7 @@ class Results:
 
     def find(self, network, form):
         row = self.rows.get(network, {}).get(form)
-        stale = row is not None and ("failed" in row or (form in FORMS and row["command"] != self.command))
+        stale = row is not None and ("failed" in row or (form in OURS and row["command"] != self.command))
         return None if stale else row
 
     def keep(self, network, form, row):
@@ -133,10 +139,10 @@ def measure(name, network, model, forms, options, results):
                 if form == FLOAT:
                     file = model
                 else:
-                    alone = form in FORMS and "int8" not in FORMS[form]
+                    alone = form in OURS and "int8" not in OURS[form]
                     images, _ = read(network, shared, "calibration", options.samples if alone else options.samples // 5)
                     start = time.perf_counter()
-                    file = (ours(model, images, folder, FORMS[form]) if form in FORMS else PEERS[form](model, images, folder))
+                    file = (ours(model, images, folder, OURS[form]) if form in OURS else THEIRS[form](model, images, folder))
                 seconds = time.perf_counter() - start
                 kept = folder / f"{len(files)}.onnx"
                 kept.write_bytes(Path(file).read_bytes())
@@ -148,7 +154,7 @@ def measure(name, network, model, forms, options, results):
                     "bytes": kept.stat().st_size, "integer": integer_operators(kept, folder), "seconds": seconds,
                 }
             except Exception as error:  # a peer that fails is a result, too
-                if form not in PEERS:
+                if form not in THEIRS:
                     raise
                 made[form] = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"}
             print(f"{name}: {form}: {made[form]}", file=sys.stderr, flush=True)
@@ -162,6 +168,8 @@ def table(results, networks, forms):
     print("| network | form | top-1 % | to float | agree % | bytes | ratio | integer operators | ms | seconds |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for network in networks:
+        if network not in results.rows:
+            continue
         base = results.rows[network][FLOAT]
         for form in forms:
             row = results.find(network, form)
@@ -177,7 +185,7 @@ def table(results, networks, forms):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    every = [FLOAT] + list(FORMS) + list(PEERS)
+    every = [FLOAT] + list(OURS) + list(THEIRS)
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--forms", nargs="*", default=every, choices=every)
     parser.add_argument("--shared", default=os.environ.get("PRESS_SHARED_DIR"))
@@ -192,7 +200,11 @@ def main():
     for name in options.networks:
         network = NETWORKS[name]
         model = Path(network.path) if Path(network.path).exists() else Path(options.shared) / network.path
-        measure(name, network, model, forms, options, results)
+        if not model.exists():
+            print(f"{name}: there is no {network.path}", file=sys.stderr)
+            continue
+        wanted = [form for form in forms if network.transformer or form not in TRANSFORMER_FORMS | TRANSFORMER_PEERS]
+        measure(name, network, model, wanted, options, results)
     table(results, options.networks, forms)
 
 

@@ -36,6 +36,7 @@ class Network:
     labels: bool = True
     depthwise: bool = False
     first_class: int = 0  # the output that label 0 stands for
+    transformer: bool = False
 
 
 CIFAR = Steps((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -50,6 +51,8 @@ NETWORKS = {
     "Fashion-MNIST ResNet": Network("models/fashion_mnist_resnet.onnx", "fashion-mnist", Steps((0.286,), (0.353,))),
     "Fashion-MNIST MobileNetV2": Network("models/fashion_mnist_mobilenetv2.onnx", "fashion-mnist", Steps((0.286,), (0.353,)),
                                          depthwise=True),
+    "Fashion-MNIST ViT": Network("build/bench/fashion_mnist_vit.onnx", "fashion-mnist", Steps((0.286,), (0.353,)),
+                                 transformer=True),  # tools/dev/train_vit.py makes it
     "SqueezeNet 1.1": Network("models/accuracy/winml_SqueezeNet1.1_imagenet_fp32upcast.onnx", "imagenet",
                               Steps((104, 117, 123), scale=1, size=224, bgr=True)),
     "MobileNetV1 0.25": Network("models/accuracy/stm32ai_mobilenet_v1_0.25_224_imagenet.onnx", "imagenet",

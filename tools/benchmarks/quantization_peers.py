@@ -43,6 +43,25 @@ def onnxruntime_form(method):
     return make
 
 
+def dynamic_form(model, images, folder):
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    target = str(folder / "peer.onnx")
+    quantize_dynamic(prepared(model, folder), target, per_channel=True, weight_type=QuantType.QInt8,
+                     op_types_to_quantize=["MatMul", "Gemm"])
+    return target
+
+
+def mat_mul_n_bits_form(model, images, folder):
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    quantizer = MatMulNBitsQuantizer(onnx.load(prepared(model, folder)), block_size=32, is_symmetric=False)
+    quantizer.process()
+    target = str(folder / "peer.onnx")
+    quantizer.model.save_model_to_file(target)
+    return target
+
+
 def nncf_form(model, images, folder):
     import nncf
 
@@ -59,3 +78,5 @@ PEERS = {f"onnxruntime.quantization, {name}": onnxruntime_form(method)
          for name, method in (("min-max", "MinMax"), ("entropy", "Entropy"), ("percentile", "Percentile"))}
 if importlib.util.find_spec("nncf"):
     PEERS["NNCF"] = nncf_form
+TRANSFORMER_PEERS = {"onnxruntime.quantization, dynamic": dynamic_form,
+                     "onnxruntime.quantization, MatMulNBits of 32": mat_mul_n_bits_form}

@@ -31,7 +31,7 @@ struct IntegerGrid {
 
 /// How much work rounding does.
 enum class Rounding {
-  kNearest,   // scales by the weights' error |w - q|^2.4, nearest integers
+  kNearest,   // scales by the weights' error |w - q|^2.5, nearest integers
   kFast,      // scales by the output's error, GPTQ
   kThorough,  // the same with more scales to choose from and coordinate descent, scales refitted, after it
 };
