@@ -142,15 +142,18 @@ Status save_file(const Model& model, const std::string& path, const SaveOptions&
   const AtomicFile::Options file_options{options.overwrite, options.inputs};
   PRESS_ASSIGN(AtomicFile file, AtomicFile::create(path, file_options));
   PRESS_TRY(message.for_each_piece([&](Bytes bytes) { return write_and_release(file, bytes); }));
-  PRESS_TRY(file.flush());
+  file.start_flush();  // the disk writes while we read back
   if (!external) {
     if (options.check) PRESS_TRY(check_written(prepared, file, nullptr, location));
+    PRESS_TRY(file.flush());
     return file.commit();
   }
   PRESS_ASSIGN(AtomicFile data, AtomicFile::create(path + ".data", file_options));
   PRESS_TRY(weights.write([&](Bytes bytes) { return write_and_release(data, bytes); }));
-  PRESS_TRY(data.flush());
+  data.start_flush();
   if (options.check) PRESS_TRY(check_written(prepared, file, &data, location));
+  PRESS_TRY(data.flush());
+  PRESS_TRY(file.flush());
   PRESS_TRY(data.commit());
   return file.commit();
 }

@@ -38,6 +38,9 @@ struct Mapping {
   std::uint64_t inode;
 };
 
+/// A smaller file may stay in memory: letting go of it tensor by tensor takes more time than reading it.
+constexpr std::size_t kWorthReleasing = std::size_t{32} << 20;
+
 /// The live mappings: release() must tell them from memory that may not be dropped, and nobody may replace
 /// their files.
 class Mappings {
@@ -69,7 +72,9 @@ class Mappings {
     const std::lock_guard lock(mutex_);
     for (const Mapping& mapping : mappings_) {
       const std::byte* start = mapping.bytes.data();
-      if (bytes.data() < start || bytes.data() >= start + mapping.bytes.size()) continue;
+      if (mapping.bytes.size() < kWorthReleasing || bytes.data() < start ||
+          bytes.data() >= start + mapping.bytes.size())
+        continue;
       const auto offset = static_cast<std::size_t>(bytes.data() - start);
       const std::size_t first = offset / page * page;
       madvise(const_cast<std::byte*>(start) + first, offset - first + bytes.size(), MADV_DONTNEED);

@@ -34,6 +34,9 @@ class AtomicFile {
   /// Appends. Errors (kOutput): the disk is full, or another failure to write.
   Status write(std::span<const std::byte> bytes);
 
+  /// Lets the disk begin with what has been written, so that flush() waits for less. Does not wait itself.
+  void start_flush();
+
   /// Forces everything to disk and closes. Errors (kOutput) as for write().
   Status flush();
 

@@ -25,17 +25,23 @@ std::size_t position(int input) {
   return static_cast<std::size_t>(input);
 }
 
+bool is_finite(const Tensor& tensor) {
+  bool finite = true;
+  with_float_type(tensor.type(), [&]<typename T>() {
+    for (const T element : tensor.data<T>()) finite &= std::isfinite(detail::widen(element));
+  });
+  return finite;
+}
+
 /// The numbers as a tensor of `type`; nullopt where one does not fit.
 std::optional<Tensor> rounded(DataType type, const Dims& dims, const std::vector<double>& numbers,
                               std::string_view what, std::string& reason) {
   auto made = Tensor::allocate(type, dims);
   if (!made.ok()) return decline(reason, "{}", made.error().message());
-  std::ranges::fill(made->mutable_bytes(), std::byte{0});
-  transform_floats(*made, [&](std::int64_t i, double) { return numbers[static_cast<std::size_t>(i)]; });
-  bool overflows = false;
-  for_each_float(*made,
-                 [&](std::int64_t, double element) { overflows = overflows || !std::isfinite(element); });
-  if (overflows) return decline(reason, "{} is not finite in {}", what, name(type));
+  with_float_type(type, [&]<typename T>() {
+    std::ranges::transform(numbers, made->mutable_data<T>().begin(), detail::narrow<T>);
+  });
+  if (!is_finite(*made)) return decline(reason, "{} is not finite in {}", what, name(type));
   return std::move(*made);
 }
 
@@ -142,10 +148,26 @@ void LinearOperator::for_each_input_run(Visit&& visit) const {
 }
 
 std::vector<double> LinearOperator::numbers() const {
-  std::vector<double> numbers;
-  numbers.reserve(static_cast<std::size_t>(weight_.size()));
-  for_each_float(weight_, [&](std::int64_t, double element) { numbers.push_back(element); });
+  std::vector<double> numbers(static_cast<std::size_t>(weight_.size()));
+  for_each_float(weight_,
+                 [&](std::int64_t i, double element) { numbers[static_cast<std::size_t>(i)] = element; });
   return numbers;
+}
+
+template <typename ForEachRun>
+std::optional<Tensor> LinearOperator::scaled(const std::vector<double>& factors, ForEachRun&& for_each_run,
+                                             std::string& reason) const {
+  Tensor scaled = weight_;
+  with_float_type(scaled.type(), [&]<typename T>() {
+    T* elements = scaled.mutable_data<T>().data();
+    for_each_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
+      const double factor = factors[static_cast<std::size_t>(channel)];
+      for (std::int64_t i = first; i < first + count; ++i)
+        elements[i] = detail::narrow<T>(detail::widen(elements[i]) * factor);
+    });
+  });
+  if (is_finite(scaled)) return scaled;
+  return decline(reason, "the scaled weight of {} is not finite in {}", node_->label(), name(scaled.type()));
 }
 
 std::size_t LinearOperator::trailing_axes() const {
@@ -189,20 +211,18 @@ bool LinearOperator::can_have_bias(KnownTypes& types, std::string& reason) const
 bool LinearOperator::fold_behind(const Affine& affine, KnownTypes& types, std::string& reason) {
   auto old_bias = bias(reason);
   if (!old_bias.has_value()) return false;
-  std::vector<double> scaled;  // empty: as it is
-  if (!is_all(affine.scale, 1)) {
-    scaled = numbers();
-    for_each_output_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
-      const double scale = affine.scale[static_cast<std::size_t>(channel)];
-      for (std::int64_t i = first; i < first + count; ++i) scaled[static_cast<std::size_t>(i)] *= scale;
-    });
-  }
   for (std::size_t c = 0; c < old_bias->size(); ++c)
     (*old_bias)[c] = (*old_bias)[c] * affine.scale[c] + affine.shift[c];
   const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
   const bool needs_bias = has_bias || !is_all(affine.shift, 0);
   if (needs_bias && !can_have_bias(types, reason)) return false;
-  return replace(scaled, needs_bias ? *old_bias : std::vector<double>(), reason);
+  std::optional<Tensor> weight;  // none: as it is
+  if (!is_all(affine.scale, 1)) {
+    weight = scaled(
+        affine.scale, [this](auto&& visit) { for_each_output_run(visit); }, reason);
+    if (!weight.has_value()) return false;
+  }
+  return replace(std::move(weight), needs_bias ? *old_bias : std::vector<double>(), reason);
 }
 
 bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::string& reason) {
@@ -219,9 +239,8 @@ bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::s
   auto new_bias = bias(reason);
   if (!new_bias.has_value()) return false;
   const double alpha = node_->is("Gemm") ? node_->float_attribute("alpha", 1.0F) : 1.0;
-  std::vector<double> scaled = numbers();
   if (shifts) {
-    std::vector<double> shifted = scaled;
+    std::vector<double> shifted = numbers();
     for_each_input_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
       const double shift = alpha * affine.shift[static_cast<std::size_t>(channel)];
       for (std::int64_t i = first; i < first + count; ++i) shifted[static_cast<std::size_t>(i)] *= shift;
@@ -231,18 +250,16 @@ bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::s
       for (std::int64_t i = first; i < first + count; ++i) sum += shifted[static_cast<std::size_t>(i)];
     });
   }
-  if (is_all(affine.scale, 1)) {
-    scaled.clear();  // as it is
-  } else {
-    for_each_input_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
-      const double scale = affine.scale[static_cast<std::size_t>(channel)];
-      for (std::int64_t i = first; i < first + count; ++i) scaled[static_cast<std::size_t>(i)] *= scale;
-    });
-  }
   const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
   const bool needs_bias = has_bias || shifts;
   if (needs_bias && !can_have_bias(types, reason)) return false;
-  return replace(scaled, needs_bias ? *new_bias : std::vector<double>(), reason);
+  std::optional<Tensor> weight;  // none: as it is
+  if (!is_all(affine.scale, 1)) {
+    weight = scaled(
+        affine.scale, [this](auto&& visit) { for_each_input_run(visit); }, reason);
+    if (!weight.has_value()) return false;
+  }
+  return replace(std::move(weight), needs_bias ? *new_bias : std::vector<double>(), reason);
 }
 
 bool LinearOperator::replace(const std::vector<double>& weight, const std::vector<double>& bias,
@@ -253,6 +270,11 @@ bool LinearOperator::replace(const std::vector<double>& weight, const std::vecto
                          fmt::format("the scaled weight of {}", node_->label()), reason);
     if (!new_weight.has_value()) return false;
   }
+  return replace(std::move(new_weight), bias, reason);
+}
+
+bool LinearOperator::replace(std::optional<Tensor> new_weight, const std::vector<double>& bias,
+                             std::string& reason) {
   std::optional<Tensor> new_bias;
   if (!bias.empty()) {
     new_bias = rounded(weight_.type(), {output_channels()}, bias,

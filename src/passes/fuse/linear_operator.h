@@ -56,6 +56,13 @@ class LinearOperator {
   template <typename Visit>
   void for_each_input_run(Visit&& visit) const;
   std::vector<double> numbers() const;
+  /// The weight with every run multiplied by its channel's factor, computed in double and rounded once;
+  /// nullopt where that is not finite. `for_each_run(visit)` is one of the two above.
+  template <typename ForEachRun>
+  std::optional<Tensor> scaled(const std::vector<double>& factors, ForEachRun&& for_each_run,
+                               std::string& reason) const;
+  /// As the public one, with the weight (none: it stays) rounded already.
+  bool replace(std::optional<Tensor> new_weight, const std::vector<double>& bias, std::string& reason);
   bool can_have_bias(KnownTypes& types, std::string& reason) const;
 
   Node* node_;
