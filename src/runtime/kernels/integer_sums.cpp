@@ -162,7 +162,7 @@ class IntegerConvolutionSums final : public IntegerSumsKernel {
   /// The source within a frame of zero points, and the spec of the convolution of that.
   static Result<Tensor> pad(KernelContext& context, const Tensor& source, std::int32_t zero,
                             onednn::ConvolutionSpec& spec) {
-    const Dims from = source.dims();  // N, H, W, C
+    const Dims& from = source.dims();  // N, H, W, C
     Dims to = from;
     for (std::size_t i = 0; i < 2; ++i) {
       to[i + 1] += spec.pads_begin[i] + spec.pads_end[i];
