@@ -13,6 +13,7 @@
 #include "facts.h"
 #include "pipeline/mixed_precision.h"
 #include "pipeline/node_story.h"
+#include "pipeline/sample_check.h"
 #include "pipeline/trial_run.h"
 #include "press/calibrate/calibrator.h"
 #include "press/onnx/model_io.h"
@@ -273,7 +274,13 @@ class Run {
                  options_.calibrations != nullptr
                      ? options_.calibrations->get(calibration_key(samples, values), measure)
                      : measure());
-    for (const std::string& warning : samples.warnings()) report_.warnings.push_back(warning);
+    // Runs that share a table would all say the same; a doubt says more than what is known beforehand.
+    const std::optional<std::string> doubt =
+        options_.calibrations != nullptr
+            ? std::nullopt
+            : doubt_about_samples(*model_.graph, recipe_.calibration, samples.size(), options_.threads);
+    for (const std::string& warning : doubt.has_value() ? std::vector{*doubt} : samples.warnings())
+      report_.warnings.push_back(warning);
     report_.calibration = std::move(entry.report);
     return std::move(entry.table);
   }
@@ -411,8 +418,13 @@ class Run {
   }
 
   Result<WeightGrids> recovered_grids() {
-    if (!recovers()) return WeightGrids();
     const bool integers = recipe_.precision == Precision::kInt8;
+    if (!recovers()) {
+      // Eight bits are rounded where they are written; so are weights alone.
+      if (!integers || context_.quantize.weight_bits == 8) return WeightGrids();
+      PRESS_ASSIGN(const std::vector<LayerTask> tasks, layers_to_quantize(model_, context_.quantize));
+      return round_quantized(model_, tasks);
+    }
     PRESS_ASSIGN(std::vector<LayerTask> tasks,
                  integers ? layers_to_quantize(model_, context_.quantize)
                  : recipe_.precision == Precision::kDynamic

@@ -71,6 +71,17 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
   return recovery;
 }
 
+WeightGrids round_quantized(Model& model, const std::vector<LayerTask>& tasks) {
+  WeightGrids grids;
+  for (const LayerTask& task : tasks) {
+    LayerOutcome outcome = round_layer(task);
+    apply(*model.graph, *task.node, outcome);
+    const Value* weight = task.node->input(linear_layer(*task.node)->weight_input);
+    grids.insert_or_assign(weight->name(), std::move(outcome.grid));
+  }
+  return grids;
+}
+
 Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
                                 const std::vector<Batch>& samples, const RecoverOptions& options) {
   Recovery recovery;

@@ -111,6 +111,32 @@ TEST_F(QuantizeTest, OldOpsetsAreRaisedForAScaleAChannel) {
   EXPECT_NE(finished.out.find("opset raised from 9 to 13"), std::string::npos) << finished.out;
 }
 
+TEST_F(QuantizeTest, SmallWeightsUnderInt8NeedNoRecovery) {
+  model("model3.onnx", R"(<ir_version: 8, opset_import: ["" : 17]>
+      net (float[N,3,8,8] image) => (float[N,3] scores)
+      <float[3,3,1,1] v = {1,0.1,0, 0,1,0.2, 0.3,0,1}, float[3,3,1,1] w = {1,0.15,0, 0,1,0.2, 0.3,0,1},
+       float[3,3,1,1] u = {1,0.1,0, 0,1,0.25, 0.3,0,1}> {
+        a = Conv(image, v)
+        b = Relu(a)
+        c = Conv(b, w)
+        d = Relu(c)
+        e = Conv(d, u)
+        p = GlobalAveragePool(e)
+        scores = Flatten(p)
+      })");
+  const Finished finished = quantize("model3.onnx", {"--weight-bits", "4", "--recover", "none"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const Result<Model> made = load_model(path("out.onnx"));
+  ASSERT_TRUE(made.ok());
+  // The Cast of integers so few is computed while the file is written.
+  const auto fits_4_bits = [](const Value* value) {
+    const Tensor* tensor = value->constant();
+    return tensor != nullptr && tensor->type() == DataType::kInt8 && tensor->dims().size() == 4 &&
+           std::ranges::all_of(tensor->data<std::int8_t>(), [](int code) { return code >= -8 && code <= 7; });
+  };
+  EXPECT_EQ(std::ranges::count_if(made->graph->values(), fits_4_bits), 1);
+}
+
 TEST_F(QuantizeTest, ShardsMergeToTheBytesOfOneRun) {
   const auto calibrate = [&](const std::string& out, const Names& more) {
     Names arguments{"calibrate",    path("model.onnx"), "-o",      path(out), "--images",

@@ -53,6 +53,10 @@ struct LayerOutcome {
   std::optional<double> error;
 };
 
+/// Nearest integers at scales of least weight error (press/numeric/layer_solver.h): weight and grid, no
+/// samples.
+LayerOutcome round_layer(const LayerTask& task);
+
 /// Rounds the weights of a layer such that its outputs are those of `original`, the same layer before
 /// anything was done to the network, and corrects their means and standard deviations. Weights of task.node
 /// that are 0 stay 0. kBias: nearest integers, means only; kFast and kFull: as press/numeric/layer_solver.h.

@@ -36,6 +36,10 @@ struct Recovery {
   std::vector<RecoveredLayer> layers;
 };
 
+/// Rounds the weights of `tasks` (nodes of `model`) to the nearest, one by one, and puts the result into the
+/// model.
+WeightGrids round_quantized(Model& model, const std::vector<LayerTask>& tasks);
+
 /// Rounds the weights of `tasks` (nodes of `model`, in order) such that the network answers like `original`,
 /// and puts the result into the model, which stays in float. `original` has the same nodes; weights of
 /// `model` that are 0 stay so. `simulate` (or null) quantizes the activations of a copy in the way the

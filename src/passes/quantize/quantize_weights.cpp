@@ -36,16 +36,6 @@ namespace {
 
 constexpr int kWideBits = 8;
 
-/// Nearest integers for scales that fit the weights' extremes.
-WeightGrid nearest_grid(const Node& node, const LinearLayer& layer, const IntegerGrid& limits) {
-  Matrix weights(static_cast<std::size_t>(layer.outputs), static_cast<std::size_t>(layer.inputs));
-  std::ranges::copy(weight_rows(node, layer), weights.values.begin());
-  const RoundedRows rows = round_rows(weights, {}, limits, Rounding::kNearest);
-  WeightGrid grid{.limits = limits, .scales = {}, .zero_points = rows.zero_points};
-  for (const double scale : rows.scales) grid.scales.push_back(static_cast<float>(scale));
-  return grid;
-}
-
 std::vector<std::int32_t> integers_of(std::span<const float> rows, const WeightGrid& grid) {
   std::vector<std::int32_t> integers(rows.size());
   const std::size_t width = rows.size() / grid.scales.size();
@@ -73,7 +63,7 @@ class Writer {
       if (const auto found = context_.grids->find(weight->name()); found != context_.grids->end())
         given = &found->second;
     }
-    const WeightGrid grid = given != nullptr ? *given : nearest_grid(*node, layer, task.grid);
+    const WeightGrid grid = given != nullptr ? *given : round_layer(task).grid;
     std::vector<std::int32_t> integers = integers_of(weight_rows(*node, layer), grid);
     if (layer.weight_transposed) integers = transposed(integers, layer);
     const DataType type = stored_type(grid.limits);

@@ -139,6 +139,20 @@ Rounding rounding_of(Recover effort) {
 
 }  // namespace
 
+LayerOutcome round_layer(const LayerTask& task) {
+  const LinearLayer layer = *linear_layer(*task.node);
+  Matrix weights(static_cast<std::size_t>(layer.outputs), static_cast<std::size_t>(layer.inputs));
+  std::ranges::copy(weight_rows(*task.node, layer), weights.values.begin());
+  RoundedRows rows = round_rows(weights, {}, task.grid, Rounding::kNearest);
+  WeightGrid grid{.limits = task.grid, .scales = {}, .zero_points = std::move(rows.zero_points)};
+  for (const double scale : rows.scales) grid.scales.push_back(static_cast<float>(scale));
+  const std::vector<float> values(rows.values.values.begin(), rows.values.values.end());
+  return {.weight = weight_from_rows(*task.node, layer, values),
+          .bias = {},
+          .grid = std::move(grid),
+          .error = {}};
+}
+
 LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const LayerStatistics& statistics,
                             Recover effort, int threads) {
   Corrector corrector(*task.node, original, statistics, effort);
