@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <deque>
 #include <filesystem>
 
 #include "flags.h"
@@ -19,6 +20,11 @@ std::string shown(const std::string& path) {
 
 Result<Model> read_model(const std::string& path, const LoadOptions& options) {
   return load_model(path, options);
+}
+
+Model& keep_until_exit(Model model) {
+  static auto* const kept = new std::deque<Model>();
+  return kept->emplace_back(std::move(model));
 }
 
 Result<NamedModel> read_named_model(const std::string& path) {

@@ -22,7 +22,11 @@ std::string shown(const std::string& path);
 /// Reads a model ("-": standard input). Errors: as load_model, naming the file.
 Result<Model> read_model(const std::string& path, const LoadOptions& options = {});
 
-/// The same with the bytes of its file (of its serialized form for standard input).
+/// A model that the process keeps until it ends: then the system takes its memory back at once, faster than a
+/// large graph gives it back node by node.
+Model& keep_until_exit(Model model);
+
+/// A model with the bytes of its file (of its serialized form for standard input).
 Result<NamedModel> read_named_model(const std::string& path);
 
 /// Where a result goes: -o FILE [--force] [--dry-run].

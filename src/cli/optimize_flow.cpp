@@ -26,7 +26,8 @@ Status OptimizeFlow::run(const Recipe& recipe, Console& console) const {
     return Error(ErrorCode::kUsage,
                  "both the model and the report would go to standard output; give --json FILE");
   }
-  PRESS_ASSIGN(Model model, read_model(input, {.freeze_initializers = recipe.freeze_initializers}));
+  PRESS_ASSIGN(Model read, read_model(input, {.freeze_initializers = recipe.freeze_initializers}));
+  Model& model = keep_until_exit(std::move(read));
   PRESS_TRY(target.check(input));
   if (recipe.asks_for_nothing()) console.say("nothing special is asked for: cleaning up and fusing");
 

@@ -133,27 +133,35 @@ class Collector {
   explicit Collector(ModelFacts& facts) : facts_(facts) {}
 
   void count_constants(const Graph& graph) {
-    for (const Value* value : graph.constants()) count_bytes(*value->constant());
+    for (const Value* value : graph.values()) {
+      if (value->is_constant()) count_bytes(*value->constant());
+    }
     for (const Node* node : graph.nodes()) {
       if (const Tensor* tensor = constant_tensor(*node)) count_bytes(*tensor);
       for (const Graph* subgraph : node->subgraphs()) count_constants(*subgraph);
     }
   }
 
-  LayerFacts layer(const Node& node, const ShapeTable& shapes) {
-    LayerFacts layer{
-        .name = layer_name(node),
-        .op_type = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type()};
-    const ValueFacts* output = find(shapes, node.output());
-    if (output != nullptr) {
+  LayerFacts described(const Node& node, const ShapeTable& shapes) {
+    LayerFacts layer = sums(node, shapes);
+    layer.name = layer_name(node);
+    layer.op_type = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type();
+    if (const ValueFacts* output = find(shapes, node.output()); output != nullptr) {
       layer.output = output->type;
     } else if (node.output() != nullptr) {
       layer.output = node.output()->type();
     }
+    return layer;
+  }
+
+  /// The numbers alone.
+  LayerFacts sums(const Node& node, const ShapeTable& shapes) {
+    LayerFacts layer;
+    ++facts_.nodes;
     if (!is_quantizer(node)) count_parameters(node, layer);
     if (const int position = weight_position(node); position >= 0) {
       count_weight(stored_weight(node, position), layer);
-      layer.macs = multiply_accumulates(node, find(shapes, node.input(0)), output);
+      layer.macs = multiply_accumulates(node, find(shapes, node.input(0)), find(shapes, node.output()));
       if (layer.macs) facts_.macs += *layer.macs;
       if (!layer.macs) ++facts_.layers_without_macs;
     } else {
@@ -217,7 +225,7 @@ double ModelFacts::sparsity() const {
   return weights == 0 ? 0 : static_cast<double>(zero_weights) / static_cast<double>(weights);
 }
 
-ModelFacts model_facts(const Graph& graph) {
+ModelFacts model_facts(const Graph& graph, Detail detail) {
   ModelFacts facts;
   ShapeInferenceOptions options;
   options.dims[""] = 1;
@@ -228,7 +236,11 @@ ModelFacts model_facts(const Graph& graph) {
   Collector collector(facts);
   collector.count_constants(graph);
   for_each_node(graph, [&](Node* node) {
-    facts.layers.push_back(collector.layer(*node, table));
+    if (detail == Detail::kSums) {
+      collector.sums(*node, table);
+      return;
+    }
+    facts.layers.push_back(collector.described(*node, table));
     ++facts.operators[facts.layers.back().op_type];
   });
   return facts;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "onnx/schema.h"
 #include "onnx/value_info.h"
 #include "press/onnx/model_io.h"
+#include "press/support/hash.h"
 
 namespace press {
 namespace {
@@ -124,9 +126,11 @@ class GraphWriter {
  public:
   GraphWriter(std::int64_t ir_version, TensorSink* sink) : ir_version_(ir_version), sink_(sink) {}
 
-  Message write(const Graph& graph) {
-    Message message;
-    for (const Node* node : graph.nodes()) message.add_message(schema::graph::kNode, write_node(*node));
+  /// Adds the fields of a graph.
+  void write(const Graph& graph, Message& message) {
+    for (const Node* node : graph.nodes()) {
+      message.add_nested(schema::graph::kNode, [&] { write_node(*node, message); });
+    }
     if (!graph.name().empty()) message.add_text(schema::graph::kName, graph.name());
     write_initializers(graph, message);
     for (const Value* input : listed_inputs(graph)) {
@@ -138,7 +142,6 @@ class GraphWriter {
     }
     write_value_infos(graph, message);
     message.add_fields(graph.opaque);
-    return message;
   }
 
   Message write(const Function& function) {
@@ -151,7 +154,9 @@ class GraphWriter {
     message.add_text(kName, function.name);
     for (const Value* input : function.body->inputs()) message.add_text(kInput, input->name());
     for (const GraphOutput& output : function.body->outputs()) message.add_text(kOutput, output.name);
-    for (const Node* node : function.body->nodes()) message.add_message(kNode, write_node(*node));
+    for (const Node* node : function.body->nodes()) {
+      message.add_nested(kNode, [&] { write_node(*node, message); });
+    }
     for (const auto& [domain, version] : function.body->opsets()) {
       message.add_message(kOpsetImport, write_opset(domain, version));
     }
@@ -160,26 +165,24 @@ class GraphWriter {
   }
 
  private:
-  Message write_node(const Node& node) {
+  void write_node(const Node& node, Message& message) {
     using namespace schema::node;
     const auto name_of = [](const Value* value) {
       return value != nullptr ? std::string_view(value->name()) : "";
     };
-    Message message;
-    for (const Value* input : node.inputs()) message.add_text(kInput, name_of(input));
+    for (std::size_t i = 0; i < node.input_count(); ++i) message.add_text(kInput, name_of(node.input(i)));
     for (const Value* output : node.outputs()) message.add_text(kOutput, name_of(output));
     if (!node.name().empty()) message.add_text(kName, node.name());
     message.add_text(kOpType, node.op_type());
-    for (const Attribute& attribute : node.attributes())
-      message.add_message(kAttribute, write_attribute(attribute));
+    for (const Attribute& attribute : node.attributes()) {
+      message.add_nested(kAttribute, [&] { write_attribute(attribute, message); });
+    }
     if (!node.domain().empty()) message.add_text(kDomain, node.domain());
     message.add_fields(node.opaque);
-    return message;
   }
 
-  Message write_attribute(const Attribute& attribute) {
+  void write_attribute(const Attribute& attribute, Message& message) {
     using namespace schema::attribute;
-    Message message;
     message.add_text(kName, attribute.name);
     // What the file said of tensors in the attribute stands in fields of their own in `opaque`.
     std::vector<std::string_view> tensor_extras;
@@ -210,7 +213,7 @@ class GraphWriter {
             message.add_message(kTensor, write_tensor(held, {}, extras_of(0), nullptr));
             message.add_varint(kType, kTensorKind);
           } else if constexpr (std::is_same_v<T, std::shared_ptr<Graph>>) {
-            message.add_message(kGraph, write(*held));
+            message.add_nested(kGraph, [&] { write(*held, message); });
             message.add_varint(kType, kGraphKind);
           } else if constexpr (std::is_same_v<T, std::vector<float>>) {
             for (const float value : held) message.add_float(kFloats, value);
@@ -227,7 +230,9 @@ class GraphWriter {
             }
             message.add_varint(kType, kTensorsKind);
           } else if constexpr (std::is_same_v<T, std::vector<std::shared_ptr<Graph>>>) {
-            for (const std::shared_ptr<Graph>& graph : held) message.add_message(kGraphs, write(*graph));
+            for (const std::shared_ptr<Graph>& graph : held) {
+              message.add_nested(kGraphs, [&] { write(*graph, message); });
+            }
             message.add_varint(kType, kGraphsKind);
           } else {
             message.add_fields(held.bytes);
@@ -235,7 +240,6 @@ class GraphWriter {
         },
         attribute.value);
     message.add_fields(extras);
-    return message;
   }
 
   void write_initializers(const Graph& graph, Message& message) {
@@ -325,10 +329,30 @@ std::string kept_fields(const Model& model) {
   return kept;
 }
 
+/// Names of values by their hashes: where two hashes agree, the names may.
+class NameHashes {
+ public:
+  explicit NameHashes(std::size_t count) : places_(std::bit_ceil(2 * count + 1)) {}
+
+  /// False where the name may be there already.
+  bool add(std::string_view name) {
+    const std::uint64_t hash = std::max<std::uint64_t>(hash_bytes(name), 1);  // 0 is a free place
+    std::size_t place = hash & (places_.size() - 1);
+    for (; places_[place] != 0; place = (place + 1) & (places_.size() - 1)) {
+      if (places_[place] == hash) return false;
+    }
+    places_[place] = hash;
+    return true;
+  }
+
+ private:
+  std::vector<std::uint64_t> places_;
+};
+
 /// True where no two values of the model bear the same name, and outputs are filled under theirs.
-bool has_names_of_a_file(const Graph& graph, std::unordered_set<std::string_view>& names) {
+bool has_names_of_a_file(const Graph& graph, NameHashes& names) {
   for (const Value* value : graph.values()) {
-    if (value->name().empty() || !names.insert(value->name()).second) return false;
+    if (value->name().empty() || !names.add(value->name())) return false;
   }
   for (const GraphOutput& slot : graph.outputs()) {
     if (slot.value->name() != slot.name) return false;
@@ -342,8 +366,7 @@ bool has_names_of_a_file(const Graph& graph, std::unordered_set<std::string_view
 }
 
 bool is_prepared(const Model& model) {
-  std::unordered_set<std::string_view> names;
-  names.reserve(model.graph->value_bound());
+  NameHashes names(model.graph->value_bound());
   return has_names_of_a_file(*model.graph, names) &&
          (model.graph->opset() != 0 || !uses_onnx_domain(*model.graph));
 }
@@ -373,7 +396,7 @@ Message export_model(const Model& prepared, TensorSink* sink) {
     message.add_message(schema::model::kMetadataProps, write_entry(key, value));
   }
   GraphWriter writer(prepared.ir_version, sink);
-  message.add_message(schema::model::kGraph, writer.write(*prepared.graph));
+  message.add_nested(schema::model::kGraph, [&] { writer.write(*prepared.graph, message); });
   for (const std::shared_ptr<const Function>& function : prepared.graph->functions()) {
     message.add_message(schema::model::kFunctions, writer.write(*function));
   }

@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <queue>
-#include <unordered_map>
 
 #include "onnx/external_data.h"
 #include "onnx/graph_proto.h"
+#include "onnx/name_table.h"
 #include "onnx/schema.h"
 #include "press/support/text.h"
 
@@ -24,17 +25,16 @@ Error malformed(std::string message) {
   return {ErrorCode::kInput, std::move(message)};
 }
 
-using NodeIndices = std::unordered_map<std::string_view, std::size_t>;
+using NodeIndices = NameTable<std::size_t>;
 
 /// Names of a graph and of the graphs around it.
 struct Scope {
   const Scope* outer = nullptr;
-  std::unordered_map<std::string_view, Value*> values = {};
+  NameTable<Value*> values = {};
 
   Value* find(std::string_view name) const {
     for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
-      const auto found = scope->values.find(name);
-      if (found != scope->values.end()) return found->second;
+      if (Value* const* found = scope->values.find(name)) return *found;
     }
     return nullptr;
   }
@@ -62,24 +62,39 @@ std::size_t find_node_on_cycle(const GraphFields& graph, const NodeIndices& prod
   while (waiting[node] == 0) ++node;
   for (std::size_t step = 0; step < graph.nodes.size(); ++step) {
     for_each_needed(graph.nodes[node], [&, before = node](std::string_view name) {
-      const auto producer = producers.find(name);
-      if (node == before && producer != producers.end() && waiting[producer->second] != 0)
-        node = producer->second;
+      const std::size_t* producer = producers.find(name);
+      if (node == before && producer != nullptr && waiting[*producer] != 0) node = *producer;
     });
   }
   return node;
 }
 
+bool is_ordered(const GraphFields& graph, const NodeIndices& producers) {
+  bool ordered = true;
+  for (std::size_t i = 0; i < graph.nodes.size() && ordered; ++i) {
+    for_each_needed(graph.nodes[i], [&](std::string_view name) {
+      const std::size_t* producer = producers.find(name);
+      ordered = ordered && (producer == nullptr || *producer < i);
+    });
+  }
+  return ordered;
+}
+
 /// The nodes in topological order; the file's own order wherever that is free. Errors: a cycle.
 Result<std::vector<std::size_t>> ordered_nodes(const GraphFields& graph, const NodeIndices& producers) {
   const std::size_t count = graph.nodes.size();
+  if (is_ordered(graph, producers)) {
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return order;
+  }
   std::vector<std::size_t> waiting(count, 0);  // producers that are still to come
   std::vector<std::vector<std::size_t>> consumers(count);
   for (std::size_t i = 0; i < count; ++i) {
     for_each_needed(graph.nodes[i], [&](std::string_view name) {
-      const auto producer = producers.find(name);
-      if (producer == producers.end()) return;
-      consumers[producer->second].push_back(i);
+      const std::size_t* producer = producers.find(name);
+      if (producer == nullptr) return;
+      consumers[*producer].push_back(i);
       ++waiting[i];
     });
   }
@@ -105,7 +120,7 @@ Result<std::vector<std::size_t>> ordered_nodes(const GraphFields& graph, const N
 
 /// Who makes which value. Errors: a value that is made twice, or is an input or constant (in `scope`) too.
 Result<NodeIndices> find_producers(const GraphFields& graph, const Scope& scope) {
-  NodeIndices producers;
+  NodeIndices producers(graph.nodes.size());
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     for (const std::string_view name : graph.nodes[i].outputs) {
       if (name.empty()) continue;
@@ -118,7 +133,7 @@ Result<NodeIndices> find_producers(const GraphFields& graph, const Scope& scope)
       if (!is_new) {
         return malformed(
             fmt::format("{} is made twice, by node {} and by node {}; every value needs one origin",
-                        quoted(name), graph.nodes[earlier->second].label(), graph.nodes[i].label()));
+                        quoted(name), graph.nodes[*earlier].label(), graph.nodes[i].label()));
       }
     }
   }
@@ -175,7 +190,8 @@ class GraphBuilder {
   Status build(const GraphFields& fields, Graph& graph, const Scope* outer = nullptr) {
     graph.set_name(std::string(fields.name));
     graph.opaque = fields.extras;
-    Scope scope{outer};
+    Scope scope{outer,
+                NameTable<Value*>(fields.inputs.size() + fields.initializers.size() + fields.nodes.size())};
     PRESS_TRY(add_inputs_and_constants(fields, graph, scope));
     PRESS_TRY(add_nodes(fields, graph, scope));
     return add_outputs(fields, graph, scope);
@@ -202,23 +218,23 @@ class GraphBuilder {
   // an input with an initializer has a default that callers may override, unless it is to be frozen.
   Status add_inputs_and_constants(const GraphFields& fields, Graph& graph, Scope& scope) {
     PRESS_ASSIGN(std::vector<Initializer> initializers, read_initializers(fields));
-    std::unordered_map<std::string_view, Initializer*> by_name;
+    NameTable<Initializer*> by_name(initializers.size());
     for (Initializer& initializer : initializers) {
       const auto [earlier, is_new] = by_name.emplace(initializer.name, &initializer);
-      if (!is_new && earlier->second->tensor != initializer.tensor) {
+      if (!is_new && (*earlier)->tensor != initializer.tensor) {
         return malformed(
             fmt::format("initializer {} is listed twice, with different values", quoted(initializer.name)));
       }
     }
-    std::unordered_map<std::string_view, std::size_t> positions;
+    NameTable<std::size_t> positions(fields.inputs.size());
     for (std::size_t i = 0; i < fields.inputs.size(); ++i) {
       const ValueInfo& info = fields.inputs[i];
       PRESS_TRY(check_input(info, i, graph));
       if (!positions.emplace(info.name, i).second) {
         return malformed(fmt::format("{} is listed twice among the graph inputs", quoted(info.name)));
       }
-      const auto found = by_name.find(info.name);
-      Initializer* initializer = found != by_name.end() ? found->second : nullptr;
+      Initializer* const* found = by_name.find(info.name);
+      Initializer* initializer = found != nullptr ? *found : nullptr;
       if (initializer != nullptr && conflict(info.type, initializer->tensor)) {
         return malformed(
             fmt::format("graph input {} is declared as {}, but its initializer is {} of shape {}",
@@ -236,15 +252,15 @@ class GraphBuilder {
       PRESS_TRY(define(info.name, input, scope));
     }
     for (Initializer& initializer : initializers) {
-      if (by_name.at(initializer.name) != &initializer) continue;  // the same once more
-      const auto position = positions.find(initializer.name);
-      if (position != positions.end() && overridable_) continue;
+      if (*by_name.find(initializer.name) != &initializer) continue;  // the same once more
+      const std::size_t* position = positions.find(initializer.name);
+      if (position != nullptr && overridable_) continue;
       Value* constant = graph.add_constant(std::move(initializer.tensor), std::string(initializer.name));
       constant->tensor_opaque = std::move(initializer.extras);
       constant->sparse = std::move(initializer.sparse);
-      if (position != positions.end() && ir_version_ < 4) {
-        constant->legacy_input_position = static_cast<std::int64_t>(position->second);
-        constant->opaque = fields.inputs[position->second].extras;
+      if (position != nullptr && ir_version_ < 4) {
+        constant->legacy_input_position = static_cast<std::int64_t>(*position);
+        constant->opaque = fields.inputs[*position].extras;
       }
       PRESS_TRY(define(initializer.name, constant, scope));
     }
@@ -282,7 +298,7 @@ class GraphBuilder {
   }
 
   Status add_nodes(const GraphFields& fields, Graph& graph, Scope& scope) {
-    std::unordered_map<std::string_view, const ValueInfo*> infos;
+    NameTable<const ValueInfo*> infos(fields.value_infos.size());
     for (const ValueInfo& info : fields.value_infos) infos.emplace(info.name, &info);
     PRESS_ASSIGN(const NodeIndices producers, find_producers(fields, scope));
     PRESS_ASSIGN(const std::vector<std::size_t> order, ordered_nodes(fields, producers));
@@ -294,10 +310,10 @@ class GraphBuilder {
         if (name.empty()) continue;
         Value* output = made->output(i);
         PRESS_TRY(define(name, output, scope));
-        const auto info = infos.find(name);
-        if (info == infos.end()) continue;
-        output->set_type(info->second->type);
-        output->opaque = info->second->extras;
+        const ValueInfo* const* info = infos.find(name);
+        if (info == nullptr) continue;
+        output->set_type((*info)->type);
+        output->opaque = (*info)->extras;
       }
     }
     return {};

@@ -123,12 +123,32 @@ Status Reader::skip_group(std::uint32_t number) {
   return {};
 }
 
-void Message::put_varint(std::uint64_t value) {
-  while (value >= 0x80) {
-    own_.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
+namespace {
+
+/// A number as it stands in a message.
+struct Varint {
+  explicit Varint(std::uint64_t value) {
+    while (value >= 0x80) {
+      bytes[size++] = static_cast<char>(value | 0x80);
+      value >>= 7;
+    }
+    bytes[size++] = static_cast<char>(value);
   }
-  own_.push_back(static_cast<char>(value));
+  std::array<char, 10> bytes;
+  std::size_t size = 0;
+};
+
+}  // namespace
+
+void Message::put_varint(std::uint64_t value) {
+  const Varint varint(value);
+  own_.append(varint.bytes.data(), varint.size);
+}
+
+void Message::put_length_at(const Mark& start) {
+  const Varint length(own_.size() - start.own + borrowed_size_ - start.borrowed_size);
+  own_.insert(start.own, length.bytes.data(), length.size);
+  for (std::size_t i = start.borrowed; i < borrowed_.size(); ++i) borrowed_[i].position += length.size;
 }
 
 void Message::put_tag(std::uint32_t number, Type type) {

@@ -114,6 +114,14 @@ class Message {
   /// Points at long `bytes`, copies short ones.
   void add_bytes(std::uint32_t number, Bytes bytes);
   void add_message(std::uint32_t number, const Message& message);
+  /// A message of the fields that `fill()` adds to this one meanwhile; needs no memory of its own.
+  template <typename Fill>
+  void add_nested(std::uint32_t number, Fill&& fill) {
+    put_tag(number, Type::kLength);
+    const Mark start{own_.size(), borrowed_.size(), borrowed_size_};
+    fill();
+    put_length_at(start);
+  }
   /// The fields of another message.
   void add_message_fields(const Message& message);
   /// Fields that are encoded already.
@@ -139,6 +147,12 @@ class Message {
     std::size_t position;  // in own_
     Bytes bytes;
   };
+  struct Mark {
+    std::size_t own, borrowed;
+    std::uint64_t borrowed_size;
+  };
+  /// Writes how long all is that came since `start`, in front of it.
+  void put_length_at(const Mark& start);
   void put_varint(std::uint64_t value);
   void put_tag(std::uint32_t number, Type type);
 

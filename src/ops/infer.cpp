@@ -73,7 +73,8 @@ class Inference {
       table_[constant] = facts_of(*constant->constant());
     }
     for (const Node* node : graph.nodes()) {
-      PRESS_TRY(infer_node(*node).with_context("node " + node->label()));
+      if (Status status = infer_node(*node); !status.ok())
+        return std::move(status).error().with_context("node " + node->label());
     }
     return {};
   }

@@ -1,18 +1,24 @@
 #include "press/ops/operator.h"
 
-#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "ops/shape_rules.h"
+#include "press/support/hash.h"
 
 namespace press {
 namespace {
 
 using Key = std::pair<std::string_view, std::string_view>;
 
-const std::map<Key, OpInfo>& operators() {
-  static const std::map<Key, OpInfo> table = [] {
-    std::map<Key, OpInfo> made;
+struct KeyHash {
+  std::size_t operator()(const Key& key) const { return hash_bytes(key.second, hash_bytes(key.first)); }
+};
+using Operators = std::unordered_map<Key, OpInfo, KeyHash>;
+
+const Operators& operators() {
+  static const Operators table = [] {
+    Operators made;
 #define PRESS_OP(domain, type, rule, kernel, ...) \
   made.emplace(Key(domain, type), OpInfo{domain, type, &shape_rules::rule, OpTraits{__VA_ARGS__}});
 #include "ops/ops.def"

@@ -7,13 +7,13 @@
 
 namespace press {
 
-ModelFacts facts_of(const Model& model) {
-  ModelFacts facts = model_facts(*model.graph);
+ModelFacts facts_of(const Model& model, Detail detail) {
+  ModelFacts facts = model_facts(*model.graph, detail);
   if (model.graph->functions().empty()) return facts;
   Model plain = clone(model);
   const Result<PassReport> expanded = run_pass(plain, *find_pass("expand_weights"), {});
   if (!expanded.ok() || expanded->rewrites == 0) return facts;
-  ModelFacts logical = model_facts(*plain.graph);
+  ModelFacts logical = model_facts(*plain.graph, detail);
   logical.constants = std::move(facts.constants);
   logical.operators = std::move(facts.operators);
   return logical;

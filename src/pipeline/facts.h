@@ -7,6 +7,6 @@
 namespace press {
 
 /// model_facts(), where packed weights count as what they unpack to; `constants` stays what the file holds.
-ModelFacts facts_of(const Model& model);
+ModelFacts facts_of(const Model& model, Detail detail = Detail::kLayers);
 
 }  // namespace press

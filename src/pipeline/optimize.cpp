@@ -46,9 +46,9 @@ constexpr const char* kFp16Pass = "convert_fp16";
 constexpr const char* kPackPass = "pack_weights";
 
 ModelSize size_of(const Model& model) {
-  const ModelFacts facts = facts_of(model);
+  const ModelFacts facts = facts_of(model, Detail::kSums);
   return {.bytes = serialized_size(model),
-          .nodes = static_cast<std::int64_t>(facts.layers.size()),
+          .nodes = facts.nodes,
           .parameters = facts.parameters,
           .weights = facts.weights,
           .zero_weights = facts.zero_weights,

@@ -38,9 +38,6 @@ struct Mapping {
   std::uint64_t inode;
 };
 
-/// A smaller file may stay in memory: letting go of it tensor by tensor takes more time than reading it.
-constexpr std::size_t kWorthReleasing = std::size_t{32} << 20;
-
 /// The live mappings: release() must tell them from memory that may not be dropped, and nobody may replace
 /// their files.
 class Mappings {
@@ -72,7 +69,7 @@ class Mappings {
     const std::lock_guard lock(mutex_);
     for (const Mapping& mapping : mappings_) {
       const std::byte* start = mapping.bytes.data();
-      if (mapping.bytes.size() < kWorthReleasing || bytes.data() < start ||
+      if (mapping.bytes.size() < MappedFile::kWorthReleasing || bytes.data() < start ||
           bytes.data() >= start + mapping.bytes.size())
         continue;
       const auto offset = static_cast<std::size_t>(bytes.data() - start);

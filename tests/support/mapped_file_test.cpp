@@ -26,7 +26,7 @@ TEST(MappedFileTest, HoldsTheBytesOfTheFile) {
 
 TEST(MappedFileTest, ReleasedPagesComeBack) {
   const TemporaryFolder folder;
-  const std::string contents(100000, 'x');
+  const std::string contents(MappedFile::kWorthReleasing, 'x');
   const auto file = MappedFile::open(folder.write("f", contents));
   ASSERT_TRUE(file.ok());
   MappedFile::release((*file)->bytes().subspan(5000, 90000));

@@ -28,8 +28,9 @@ struct LayerFacts {
 /// DequantizeLinear; not scales, zero points, shapes or scalars. A shared constant counts once, in the first
 /// layer that uses it.
 struct ModelFacts {
-  std::vector<LayerFacts> layers;                 // every node, in order, those of subgraphs included
-  std::map<std::string, std::int64_t> operators;  // type -> number of nodes
+  std::int64_t nodes = 0;                         // those of subgraphs included
+  std::vector<LayerFacts> layers;                 // every node, in order; empty where only sums are asked for
+  std::map<std::string, std::int64_t> operators;  // type -> number of nodes; as `layers`
   struct TypeShare {
     std::int64_t tensors = 0;
     std::int64_t elements = 0;
@@ -47,7 +48,9 @@ struct ModelFacts {
   double sparsity() const;
 };
 
+enum class Detail { kSums, kLayers };
+
 /// Never fails: a model whose shapes cannot be inferred has no MACs, and `shape_note` says why.
-ModelFacts model_facts(const Graph& graph);
+ModelFacts model_facts(const Graph& graph, Detail detail = Detail::kLayers);
 
 }  // namespace press

@@ -25,8 +25,11 @@ class MappedFile {
   /// be read, or is more than memory holds.
   static Result<std::shared_ptr<const MappedFile>> standard_input();
 
-  /// Tells the kernel that the pages of `bytes` are not needed for now, where they belong to a mapped file;
-  /// their contents stay readable. Does nothing for any other memory.
+  /// A smaller file stays in memory: letting go of it tensor by tensor takes longer than reading it.
+  static constexpr std::size_t kWorthReleasing = std::size_t{32} << 20;
+
+  /// Tells the kernel that the pages of `bytes` are not needed for now, where they belong to a mapped file of
+  /// kWorthReleasing or more; their contents stay readable. Does nothing for any other memory.
   static void release(std::span<const std::byte> bytes);
 
   /// Whether the file with this device and inode number is mapped at the moment.
