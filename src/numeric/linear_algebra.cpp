@@ -11,6 +11,7 @@ namespace {
 constexpr Eigen::Index kBlock = 128;  // columns that are solved together
 
 using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Floats = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 Eigen::Map<const Dense> view(const Matrix& matrix) {
   return {matrix.values.data(), static_cast<Eigen::Index>(matrix.rows),
@@ -75,7 +76,6 @@ std::vector<double> inverse_diagonal(const Matrix& symmetric) {
 
 void subtract_squares(std::span<float> triangle, std::size_t stride, std::size_t size,
                       std::span<const float> factors, std::size_t count) {
-  using Floats = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   assert(size == 0 || (size - 1) * stride + size <= triangle.size());
   const auto n = static_cast<Eigen::Index>(size);
   const Eigen::OuterStride<> apart(static_cast<Eigen::Index>(stride));
@@ -83,6 +83,13 @@ void subtract_squares(std::span<float> triangle, std::size_t stride, std::size_t
                                                             n, apart);
   Eigen::Map<Floats, 0, Eigen::OuterStride<>> leading(triangle.data(), n, n, apart);
   leading.selfadjointView<Eigen::Lower>().rankUpdate(f.transpose(), -1.0F);
+}
+
+void multiply(std::span<const float> a, std::span<const float> b, std::size_t d, std::span<float> product) {
+  assert(d > 0 && a.size() % d == 0 && b.size() == d * d && product.size() == a.size());
+  const auto rows = static_cast<Eigen::Index>(a.size() / d), width = static_cast<Eigen::Index>(d);
+  Eigen::Map<Floats>(product.data(), rows, width).noalias() =
+      Eigen::Map<const Floats>(a.data(), rows, width) * Eigen::Map<const Floats>(b.data(), width, width);
 }
 
 Matrix inverse_factor(const Matrix& symmetric) {

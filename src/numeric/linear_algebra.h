@@ -24,6 +24,9 @@ std::vector<double> inverse_diagonal(const Matrix& symmetric);
 void subtract_squares(std::span<float> triangle, std::size_t stride, std::size_t size,
                       std::span<const float> factors, std::size_t count);
 
+/// product (rows x d) = a (rows x d) · b (d x d).
+void multiply(std::span<const float> a, std::span<const float> b, std::size_t d, std::span<float> product);
+
 /// The upper U with Uᵀ·U = H⁻¹, H symmetric positive (made so as in inverse()).
 Matrix inverse_factor(const Matrix& symmetric);
 

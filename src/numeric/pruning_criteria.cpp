@@ -18,6 +18,21 @@ constexpr PruningCriterion kCriteria[] = {
 #include "press/numeric/criteria.def"
 };
 
+/// In the place of each score the mean of its block.
+Matrix block_means(const Matrix& scores, const RowPattern& pattern) {
+  Matrix means = scores;
+  const std::vector<std::size_t> sizes = pattern.quotas(scores.columns);
+  for (std::size_t i = 0; i < scores.rows; ++i) {
+    std::vector<double> sums(sizes.size());
+    for (std::size_t j = 0; j < scores.columns; ++j) sums[pattern.group(j)] += scores.at(i, j);
+    for (std::size_t j = 0; j < scores.columns; ++j) {
+      const std::size_t block = pattern.group(j);
+      if (sizes[block] > 0) means.at(i, j) = sums[block] / static_cast<double>(sizes[block]);
+    }
+  }
+  return means;
+}
+
 }  // namespace
 
 std::vector<std::size_t> RowPattern::quotas(std::size_t width) const {
@@ -40,7 +55,8 @@ const PruningCriterion& info(PruneMethod method) {
   return kCriteria[static_cast<std::size_t>(method)];
 }
 
-RemovalTrace trace_by_scores(const Matrix& scores, const RowPattern& pattern) {
+RemovalTrace trace_by_scores(const Matrix& single_scores, const RowPattern& pattern) {
+  const Matrix scores = pattern.blocks() ? block_means(single_scores, pattern) : single_scores;
   const std::size_t d = scores.columns;
   RemovalTrace trace{.order = std::vector<std::uint32_t>(scores.values.size()),
                      .losses = std::vector<float>(scores.values.size())};

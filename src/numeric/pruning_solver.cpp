@@ -22,9 +22,9 @@ constexpr std::size_t kWidestExactRow = 1152;
 constexpr std::size_t kRowsOfOneSupport = 64;
 /// Rows that take the steps of conjugate gradients together.
 constexpr std::size_t kRowsOfOneDescent = 64;
-constexpr int kMostDescents = 24;
+constexpr int kMostDescents = 12;
 /// Squares of residuals in parts of the first ones; smaller ones change nothing.
-constexpr double kConverged = 1e-8;
+constexpr float kConverged = 1e-6F;
 /// Removals that H⁻¹ takes in together.
 constexpr std::size_t kPending = 32;
 
@@ -64,15 +64,19 @@ class RowRemoval {
     std::size_t left = d_;
     const std::size_t stay =
         pattern_.given() ? d_ - std::accumulate(quotas_.begin(), quotas_.end(), std::size_t{0}) : 0;
-    for (; left > stay; --left) {
-      const std::size_t cheapest = find_cheapest(left);
-      swap_to_end(cheapest, left - 1);
-      const std::size_t k = d_ - left;
-      order[k] = columns_[left - 1];
-      largest = std::max(largest, cost(left - 1));
-      losses[k] = largest;
-      if (pattern_.given()) --quotas_[pattern_.group(columns_[left - 1])];
-      remove_last(left - 1);
+    while (left > stay) {
+      const std::size_t begin = d_ - left;
+      float loss = 0;
+      if (pattern_.blocks()) {
+        const std::size_t block = find_cheapest_block(left);
+        for (; quotas_[block] > 0; --left) loss += remove(find_in(block, left), left, order);
+        loss /= static_cast<float>(d_ - left - begin);
+      } else {
+        loss = remove(find_cheapest(left), left, order);
+        --left;
+      }
+      largest = std::max(largest, loss);
+      std::fill_n(losses.begin() + static_cast<std::ptrdiff_t>(begin), d_ - left - begin, largest);
     }
     for (; left > 0; --left) {
       order[d_ - left] = columns_[left - 1];
@@ -84,6 +88,40 @@ class RowRemoval {
   float& at(std::size_t i, std::size_t j) { return inverse_[i * d_ + j]; }
   float diagonal(std::size_t i) const { return std::max(diagonal_[i], 1e-20F); }
   float cost(std::size_t i) const { return weights_[i] * weights_[i] / diagonal(i); }
+
+  /// Takes the weight at `place` out of the `left` ones. Returns the growth of the error.
+  float remove(std::size_t place, std::size_t left, std::span<std::uint32_t> order) {
+    swap_to_end(place, left - 1);
+    const float loss = cost(left - 1);
+    order[d_ - left] = columns_[left - 1];
+    if (pattern_.given()) --quotas_[pattern_.group(columns_[left - 1])];
+    remove_last(left - 1);
+    return loss;
+  }
+
+  /// By the mean of what its weights would cost alone; the first one of those that cost the same.
+  std::size_t find_cheapest_block(std::size_t count) const {
+    std::vector<float> sums(quotas_.size());
+    for (std::size_t i = 0; i < count; ++i) sums[pattern_.group(columns_[i])] += cost(i);
+    std::size_t best = quotas_.size();
+    float least = 0;
+    for (std::size_t block = 0; block < quotas_.size(); ++block) {
+      if (quotas_[block] == 0) continue;
+      const float mean = sums[block] / static_cast<float>(quotas_[block]);
+      if (best < quotas_.size() && mean >= least) continue;
+      least = mean;
+      best = block;
+    }
+    return best;
+  }
+
+  std::size_t find_in(std::size_t block, std::size_t count) const {
+    std::size_t best = count;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (pattern_.group(columns_[i]) == block && (best == count || columns_[i] < columns_[best])) best = i;
+    }
+    return best;
+  }
 
   std::size_t find_cheapest(std::size_t count) const {
     std::size_t best = count;
@@ -144,50 +182,51 @@ class RowRemoval {
 
 /// Solves H_SS·w_S = right_S for some rows, each with its own support S, by conjugate gradients with the
 /// diagonal as preconditioner (Saad, "Iterative methods for sparse linear systems", algorithm 9.1). Starts at
-/// the rows of `weights`; all rows step together, so that H is read once a step.
+/// the rows of `weights`; all rows step together, so that H, in float32, is read once a step.
 void descend(std::span<const std::size_t> rows, const Matrix& weights, const Matrix& right,
-             const Matrix& covariance, std::span<const std::uint8_t> zeros, Matrix& solved) {
+             std::span<const float> covariance, std::span<const std::uint8_t> zeros, Matrix& solved) {
   const std::size_t d = weights.columns;
-  const auto masked = [&](std::size_t i, std::size_t j) { return zeros[rows[i] * d + j] != 0; };
-  Matrix x(rows.size(), d), direction(rows.size(), d);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (std::size_t j = 0; j < d; ++j) x.at(i, j) = masked(i, j) ? 0 : weights.at(rows[i], j);
+  std::vector<float> x(rows.size() * d), stays(x.size()), direction(x.size()), residual(x.size()),
+      passed(x.size());
+  for (std::size_t at = 0; at < x.size(); ++at) {
+    const std::size_t element = rows[at / d] * d + at % d;
+    stays[at] = zeros[element] == 0 ? 1.0F : 0.0F;
+    x[at] = stays[at] * static_cast<float>(weights.values[element]);
   }
-  Matrix residual = product(x, covariance);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (std::size_t j = 0; j < d; ++j) {
-      residual.at(i, j) = masked(i, j) ? 0 : right.at(rows[i], j) - residual.at(i, j);
-    }
+  multiply(x, covariance, d, passed);
+  for (std::size_t at = 0; at < x.size(); ++at) {
+    residual[at] = stays[at] * (static_cast<float>(right.values[rows[at / d] * d + at % d]) - passed[at]);
   }
-  std::vector<double> squares(rows.size()), first(rows.size());
+  std::vector<float> diagonal(d), squares(rows.size()), first(rows.size());
+  for (std::size_t j = 0; j < d; ++j) diagonal[j] = covariance[j * d + j];
   for (int step = 0; step <= kMostDescents; ++step) {
     bool converged = true;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      double square = 0;
-      for (std::size_t j = 0; j < d; ++j) {
-        square += residual.at(i, j) * residual.at(i, j) / covariance.at(j, j);
-      }
-      const double turn = step > 0 && squares[i] > 0 ? square / squares[i] : 0;
-      for (std::size_t j = 0; j < d; ++j) {
-        direction.at(i, j) = residual.at(i, j) / covariance.at(j, j) + turn * direction.at(i, j);
-      }
+      const float* r = &residual[i * d];
+      float* p = &direction[i * d];
+      double sum = 0;
+      for (std::size_t j = 0; j < d; ++j) sum += r[j] * r[j] / diagonal[j];
+      const auto square = static_cast<float>(sum);
+      const float turn = step > 0 && squares[i] > 0 ? square / squares[i] : 0;
+      for (std::size_t j = 0; j < d; ++j) p[j] = r[j] / diagonal[j] + turn * p[j];
       squares[i] = square;
       if (step == 0) first[i] = square;
       converged = converged && square <= kConverged * first[i];
     }
     if (converged || step == kMostDescents) break;
-    const Matrix passed = product(direction, covariance);
+    multiply(direction, covariance, d, passed);
     for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::size_t begin = i * d;
       double curvature = 0;
-      for (std::size_t j = 0; j < d; ++j) curvature += direction.at(i, j) * passed.at(i, j);
-      const double length = curvature > 0 ? squares[i] / curvature : 0;
-      for (std::size_t j = 0; j < d; ++j) {
-        x.at(i, j) += length * direction.at(i, j);
-        if (!masked(i, j)) residual.at(i, j) -= length * passed.at(i, j);
+      for (std::size_t at = begin; at < begin + d; ++at) curvature += direction[at] * passed[at];
+      const float length = curvature > 0 ? squares[i] / static_cast<float>(curvature) : 0;
+      for (std::size_t at = begin; at < begin + d; ++at) {
+        x[at] += length * direction[at];
+        residual[at] -= length * stays[at] * passed[at];
       }
     }
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(x.row(i), solved.row(rows[i]).begin());
+  for (std::size_t at = 0; at < x.size(); ++at) solved.at(rows[at / d], at % d) = x[at];
 }
 
 }  // namespace
@@ -242,6 +281,8 @@ Matrix masked_least_squares(const Matrix& weights, const ColumnMoments& moments,
       wide.insert(wide.end(), rows.begin(), rows.end());
     }
   }
+  std::vector<float> covariance;
+  if (!wide.empty()) covariance.assign(regular.values.begin(), regular.values.end());
   const std::size_t descents = (wide.size() + kRowsOfOneDescent - 1) / kRowsOfOneDescent;
   for_each_row(exact.size() + descents, threads, [&](std::size_t part) {
     if (part < exact.size()) {
@@ -250,7 +291,7 @@ Matrix masked_least_squares(const Matrix& weights, const ColumnMoments& moments,
     }
     const std::size_t begin = (part - exact.size()) * kRowsOfOneDescent;
     const std::size_t count = std::min(kRowsOfOneDescent, wide.size() - begin);
-    descend(std::span(wide).subspan(begin, count), weights, right, regular, zeros, solved);
+    descend(std::span(wide).subspan(begin, count), weights, right, covariance, zeros, solved);
   });
   return solved;
 }

@@ -141,13 +141,18 @@ Status set_prune_method(Recipe& recipe, const OptionValue& value) {
                                  did_you_mean(text(value), words)));
 }
 
-/// "weights", "channels", or "2:4": N of M weights stay.
+/// "weights", "channels", "block4": so many weights go together, or "2:4": N of M weights stay.
 Status set_prune_structure(Recipe& recipe, const OptionValue& value) {
   PruneOptions& options = recipe.prune_options;
   options.structure = text(value) == "channels" ? PruneStructure::kChannels : PruneStructure::kWeights;
   options.pattern_keep = options.pattern_of = 0;
   if (text(value) == "weights" || text(value) == "channels") return {};
   const char* end = text(value).data() + text(value).size();
+  constexpr std::string_view kBlock = "block";
+  if (text(value).starts_with(kBlock)) {
+    const auto [rest, error] = std::from_chars(text(value).data() + kBlock.size(), end, options.pattern_of);
+    if (error == std::errc() && rest == end && options.pattern_of >= 2 && options.pattern_of <= 64) return {};
+  }
   const auto [colon, first] = std::from_chars(text(value).data(), end, options.pattern_keep);
   if (first == std::errc() && colon != end && *colon == ':') {
     const auto [rest, second] = std::from_chars(colon + 1, end, options.pattern_of);
@@ -155,7 +160,8 @@ Status set_prune_structure(Recipe& recipe, const OptionValue& value) {
     if (second == std::errc() && rest == end && fits && options.pattern_of <= 64) return {};
   }
   return not_allowed(fmt::format(
-      "'{}' is neither weights nor channels nor a pattern N:M of up to 64, as 2:4 or 4:8", text(value)));
+      "'{}' is neither weights nor channels nor blocks of up to 64, as block4, nor a pattern N:M, as 2:4",
+      text(value)));
 }
 
 Status set_precision(Recipe& recipe, const OptionValue& value) {
@@ -277,9 +283,8 @@ constexpr RecipeOption kOptions[] = {
      "one threshold for the whole network (global), one a layer (local), or shares by the layers' dims (erk)",
      PRESS_SET(prune_options.scope, choice(value, kPruneScopes))},
     {"prune.structure", "--structure", OptionKind::kText, "NAME", "weights",
-     "what is pruned: weights (they become zero), channels (tensors shrink), or a pattern as 2:4 (2 of 4 "
-     "weights "
-     "along the inputs stay)",
+     "what is pruned: weights (they become zero), channels (tensors shrink), blocks as block4 (4 neighbours "
+     "along the inputs become zero together), or a pattern as 2:4 (2 of 4 neighbours stay)",
      set_prune_structure},
     {"prune.round-to", "--round-to", OptionKind::kInteger, "N", "1",
      "channels only: layers keep a multiple of N",
@@ -378,6 +383,11 @@ constexpr RecipeOption kOptions[] = {
      "standard "
      "operators: auto (the smallest), palette, bitmask, sparse",
      PRESS_SET(store_options.form, choice(value, kStoreForms))},
+    {"store.max-load-ms", "--max-load-ms", OptionKind::kNumber, "MS", "none",
+     "packed weights only: estimated time of unpacking them at load time; weights that save least for it "
+     "stay "
+     "dense",
+     PRESS_SET(store_options.max_load_ms, number_within(value, 0, 1e9))},
 
     {"store.strip", "--strip", OptionKind::kSwitch, "", "false",
      "shorten names of inner values and drop those of nodes: for files that are only run",

@@ -24,7 +24,8 @@ struct Cut {
 
 using Traces = std::vector<RemovalTrace>;  // of a layer, by group
 
-Cut cut_of(std::span<const Traces> layers, double share) {
+/// `block`: weights that stay or go together; 0: each by itself.
+Cut cut_of(std::span<const Traces> layers, double share, std::int64_t block) {
   std::vector<float> losses;
   for (const Traces& traces : layers) {
     for (const RemovalTrace& trace : traces) {
@@ -37,6 +38,7 @@ Cut cut_of(std::span<const Traces> layers, double share) {
   std::ranges::nth_element(losses, nth);
   Cut cut{.threshold = *nth};
   cut.ties = count - std::ranges::count_if(losses, [&](float loss) { return loss < cut.threshold; });
+  if (block > 0) cut.ties -= cut.ties % block;
   return cut;
 }
 
@@ -105,8 +107,8 @@ std::int64_t apply_cut(Node& node, const Traces& traces, Cut& cut) {
 
 /// Losses as the network feels them: in parts of its outputs' error, from one place of the layer's curve.
 Status weigh(const Model& model, const OutputError& network, const Node& node,
-             const LayerStatistics& statistics, double share, int threads, Traces& traces) {
-  Cut cut = cut_of({&traces, 1}, share);
+             const LayerStatistics& statistics, const PruneOptions& options, int threads, Traces& traces) {
+  Cut cut = cut_of({&traces, 1}, std::max(options.sparsity, kLeastMeasuredShare), options.pattern_of);
   double expected = 0;
   for (const RemovalTrace& trace : traces) {
     for (const float loss : trace.losses) expected += loss < cut.threshold ? loss : 0;
@@ -133,7 +135,7 @@ Result<std::vector<Traces>> traces_of(const Model& model, const std::vector<Node
     }
     return traces;
   }
-  const bool compares = options.scope == PruneScope::kGlobal && options.pattern_of == 0;
+  const bool compares = options.scope == PruneScope::kGlobal && options.pattern_keep == 0;
   PRESS_ASSIGN(const OutputError network, OutputError::create(model, samples, run.threads));
   PRESS_ASSIGN(Lockstep lockstep,
                Lockstep::create(*model.graph, *model.graph, samples, {.threads = run.threads}));
@@ -145,8 +147,7 @@ Result<std::vector<Traces>> traces_of(const Model& model, const std::vector<Node
     PRESS_ASSIGN(const LayerStatistics statistics, lockstep.gather(*node, *node));
     traces.push_back(trace_layer(*node, &statistics, options, traces.size(), run.threads));
     if (!compares) continue;
-    PRESS_TRY(weigh(model, network, *node, statistics, std::max(options.sparsity, kLeastMeasuredShare),
-                    run.threads, traces.back()));
+    PRESS_TRY(weigh(model, network, *node, statistics, options, run.threads, traces.back()));
   }
   return traces;
 }
@@ -161,15 +162,15 @@ Result<std::int64_t> prune_by_criterion(Model& model, const std::vector<Node*>& 
   std::vector<double> shares(layers.size(), options.sparsity);
   if (options.scope == PruneScope::kErk) shares = erk_shares(layers, options.sparsity);
   Cut cut;
-  if (options.pattern_of > 0) {
+  if (options.pattern_keep > 0) {
     cut.threshold = std::numeric_limits<float>::max();
   } else if (options.scope == PruneScope::kGlobal) {
-    cut = cut_of(all, options.sparsity);
+    cut = cut_of(all, options.sparsity, options.pattern_of);
   }
   std::int64_t zeros = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const bool own = options.pattern_of == 0 && options.scope != PruneScope::kGlobal;
-    if (own) cut = cut_of(all.subspan(i, 1), shares[i]);
+    const bool own = options.pattern_keep == 0 && options.scope != PruneScope::kGlobal;
+    if (own) cut = cut_of(all.subspan(i, 1), shares[i], options.pattern_of);
     zeros += apply_cut(*layers[i], traces[i], cut);
   }
   return zeros;

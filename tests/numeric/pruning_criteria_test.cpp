@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <random>
 #include <set>
@@ -36,6 +37,32 @@ TEST(PruningCriteria, TheListIsInTheOrderOfTheEnumeration) {
   for (const PruningCriterion& criterion : all_pruning_criteria()) {
     EXPECT_EQ(&info(criterion.method), &criterion);
     EXPECT_TRUE(names.insert(criterion.name).second);
+  }
+}
+
+TEST(PruningCriteria, BlocksGoWhole) {
+  std::mt19937 random(4);
+  std::normal_distribution<double> normal;
+  Matrix weights(2, 14);
+  for (double& value : weights.values) value = normal(random);
+  const Matrix covariance = diagonal({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14});
+  const RowPattern pattern{0, 3, 2};  // 0 2 4, 1 3 5, 6 8 10, 7 9 11, and the rest: 12, 13
+  for (const PruningCriterion& criterion : all_pruning_criteria()) {
+    const RemovalTrace made =
+        criterion.trace({.weights = weights, .covariance = &covariance, .pattern = pattern});
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::span<const float> losses(made.losses.data() + 14 * i, 14);
+      EXPECT_TRUE(std::ranges::is_sorted(losses)) << criterion.name;
+      std::map<std::size_t, std::set<float>> of_block;
+      std::set<std::uint32_t> columns;
+      for (std::size_t k = 0; k < 14; ++k) {
+        const std::uint32_t column = made.order[14 * i + k];
+        columns.insert(column);
+        of_block[pattern.group(column)].insert(losses[k]);
+      }
+      EXPECT_EQ(columns.size(), 14U);
+      for (const auto& [block, different] : of_block) EXPECT_EQ(different.size(), 1U) << criterion.name;
+    }
   }
 }
 

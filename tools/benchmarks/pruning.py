@@ -1,6 +1,7 @@
 """Accuracy against sparsity of pruned networks, measured in ONNX Runtime on labelled images, beside other tools.
 
-    tools/bench pruning [--networks ResNet-20 ...] [--forms lamp ...] [--sparsities 50 70] [--shared DIR] [--results FILE] [--fresh]
+    tools/bench pruning [--networks ResNet-20 ...] [--forms lamp ...] [--sparsities 50 70] [--shared DIR] [--results FILE]
+        [--picture FILE] [--fresh]
 
 Prints a Markdown table a network: top-1 in per cent of every form at every sparsity, on the full test set. Forms of channels and
 patterns stand in rows of their own, with their multiply-accumulates, bytes, and the milliseconds of CPU time of one image in ONNX
@@ -22,6 +23,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import numpy_helper
+from picture import lines
 from quantization_data import NETWORKS, read
 
 BATCH = 100
@@ -206,6 +208,12 @@ class Bench:
             parts = [f"{row[key]:.2f}" if key in row else "" for key in ("macs", "bytes", "time")]
             print(f"| {form} | {row['top1']:.2f} | {row['top1'] - base:+.2f} | " + " | ".join(parts) + " |")
 
+    def draw(self, name, path):
+        rows, columns = self.rows[name], [str(sparsity) for sparsity in self.options.sparsities]
+        series = {form: [(int(column), rows[form][column]["top1"]) for column in columns if "top1" in rows[form].get(column, {})]
+                  for form in [*FORMS, *PEERS] if form in rows}
+        path.write_text(lines(f"Accuracy against sparsity, {name}", "zeros among the weights, %", "top-1, %", series))
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -215,6 +223,7 @@ def main():
     parser.add_argument("--sparsities", nargs="*", type=int, default=[30, 50, 60, 70, 80, 90])
     parser.add_argument("--shared", default=os.environ.get("PRESS_SHARED_DIR"))
     parser.add_argument("--results", type=Path, default=Path("build/bench/pruning.json"))
+    parser.add_argument("--picture", type=Path, help="draw top-1 against sparsity of the first network")
     parser.add_argument("--fresh", action="store_true", help="measure everything again")
     options = parser.parse_args()
     if not options.shared:
@@ -224,6 +233,8 @@ def main():
         bench.run(name)
     for name in options.networks:
         bench.print(name)
+    if options.picture:
+        bench.draw(options.networks[0], options.picture)
 
 
 if __name__ == "__main__":

@@ -22,15 +22,16 @@ struct RemovalTrace {
   std::vector<float> losses;
 };
 
-/// Of each `of` weights that stand `stride` columns apart at most `keep` stay (N:M sparsity); 0: no pattern.
-/// A row is cut into stretches of of·stride columns, the last one may be shorter; rows shorter than one stay
-/// whole.
+/// Of each `of` weights that stand `stride` columns apart at most `keep` stay (N:M sparsity); where `keep` is
+/// 0 they stay or go together (blocks). `of` 0: no pattern. A row is cut into stretches of of·stride columns,
+/// the last one may be shorter; rows shorter than one stay whole.
 struct RowPattern {
   std::size_t keep = 0;
   std::size_t of = 0;
   std::size_t stride = 1;
 
   bool given() const { return of > 0; }
+  bool blocks() const { return given() && keep == 0; }
   std::size_t group(std::size_t column) const { return column / (of * stride) * stride + column % stride; }
   /// How many weights of each group of a row of `width` columns go.
   std::vector<std::size_t> quotas(std::size_t width) const;
@@ -64,7 +65,8 @@ std::span<const PruningCriterion> all_pruning_criteria();
 const PruningCriterion& info(PruneMethod method);
 
 /// The order that scores give, rows by themselves: losses are the scores, the smallest first. With a pattern
-/// the quotas of the groups are filled in that order, and what stays costs infinitely much.
+/// the quotas of the groups are filled in that order, and what stays costs infinitely much. Blocks go by the
+/// mean of their scores.
 RemovalTrace trace_by_scores(const Matrix& scores, const RowPattern& pattern);
 
 }  // namespace press

@@ -16,7 +16,8 @@ namespace press {
 /// w²/[H⁻¹]_jj goes, the others of its row take over its part, H⁻¹ shrinks; until all are gone. H =
 /// `covariance`, damped. Rows wider than 1152 are ordered by the first step's costs alone, which takes d³
 /// instead of rows·d³ operations. Losses are growth of the output's mean square error. With a pattern a row
-/// ends where the quotas of its groups are full. The same for any number of threads.
+/// ends where the quotas of its groups are full; blocks go whole, the one first whose weights cost least on
+/// average, and each of its weights counts the mean. The same for any number of threads.
 RemovalTrace removal_trace(const Matrix& weights, const Matrix& covariance, const RowPattern& pattern,
                            int threads);
 

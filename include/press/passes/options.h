@@ -44,7 +44,7 @@ struct PruneOptions {
   double sparsity = 0.5;  // share of the weights that become zero, or of the channels that go; 0 to 1
   PruneStructure structure = PruneStructure::kWeights;
   /// kWeights, in place of `sparsity`: at most `pattern_keep` of `pattern_of` neighbours along the inputs
-  /// stay (N:M); 0: no pattern.
+  /// stay (N:M); none: the neighbours stay or go together (blocks), by `sparsity`. pattern_of 0: no pattern.
   int pattern_keep = 0;
   int pattern_of = 0;
   std::int64_t round_to = 1;  // kChannels: a layer keeps a multiple of this many channels
@@ -109,6 +109,9 @@ std::string_view name(StoreForm form);
 
 struct StoreOptions {
   StoreForm form = StoreForm::kAuto;  // where it is smaller than dense; kAuto: the smallest
+  /// What unpacking may take in all while a runtime loads the model, as estimated; those weights are packed
+  /// that save most for their time.
+  std::optional<double> max_load_ms = {};
 };
 
 class ShapeCache;

@@ -284,8 +284,14 @@ ChannelTrace magnitude_trace(const PrunableChannels& channels) {
 Result<ChannelPlan> plan_channels(const Model& model, const PruneOptions& options,
                                   std::span<const ChannelTrace> traces) {
   PRESS_ASSIGN(const ChannelGraph channels, channel_graph(model, options));
-  PRESS_ASSIGN(const ShapeTable facts, infer_shapes(*model.graph, {.dims = {{"", 1}}}));
-  const Operations operations(*model.graph, facts);
+  Result<ShapeTable> facts = infer_shapes(*model.graph, {.dims = {{"", 1}}});
+  if (!facts.ok() && options.macs) {
+    return std::move(facts).error().with_context(
+        "multiply-accumulates are counted with 1 for open extents of inputs (--input-shape fixes them)");
+  }
+  // Networks whose images must be larger than that: only budgets count operations.
+  if (!facts.ok()) facts = infer_shapes(*model.graph);
+  const Operations operations(*model.graph, facts.ok() ? *facts : ShapeTable());
   Planner planner(channels, options, traces, operations);
   const bool local = options.scope == PruneScope::kLocal;
   if (!options.macs && local) {
