@@ -22,7 +22,7 @@ constexpr std::size_t kWidestExactRow = 1152;
 constexpr std::size_t kRowsOfOneSupport = 64;
 /// Rows that take the steps of conjugate gradients together.
 constexpr std::size_t kRowsOfOneDescent = 64;
-constexpr int kMostDescents = 12;
+constexpr int kMostDescents = 16;
 /// Squares of residuals in parts of the first ones; smaller ones change nothing.
 constexpr float kConverged = 1e-6F;
 /// Removals that H⁻¹ takes in together.

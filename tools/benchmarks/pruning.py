@@ -209,9 +209,11 @@ class Bench:
             print(f"| {form} | {row['top1']:.2f} | {row['top1'] - base:+.2f} | " + " | ".join(parts) + " |")
 
     def draw(self, name, path):
+        forms = ["magnitude, global, not recovered", "lamp, not recovered", "magnitude, global", "lamp", "second-order", "onnxsim Wanda",
+                 "onnxsim SparseGPT"]
         rows, columns = self.rows[name], [str(sparsity) for sparsity in self.options.sparsities]
         series = {form: [(int(column), rows[form][column]["top1"]) for column in columns if "top1" in rows[form].get(column, {})]
-                  for form in [*FORMS, *PEERS] if form in rows}
+                  for form in forms if form in rows}
         path.write_text(lines(f"Accuracy against sparsity, {name}", "zeros among the weights, %", "top-1, %", series))
 
 
