@@ -127,7 +127,7 @@ class Bench:
                 row, mark = rows[form], "**" if form == best else ""
                 print(f"| | {mark}{form}{mark} | {mark}{row['bytes'] / 1000:.1f}{mark} | {base['bytes'] / row['bytes']:.1f} | "
                       f"{mark}{row['top1']:.2f} ({row['top1'] - base['top1']:+.2f}){mark} | {row['load']:.1f} | "
-                      f"{row['dense load']:.1f} | {row['time']:.2f} | {row['difference']:.0e} |")
+                      f"{row['dense load']:.1f} | {row['time']:.2f} | {row['difference']:.1g} |")
 
     def draw(self, path):
         """Each network's packed files by size, in parts of float32."""
