@@ -1,6 +1,6 @@
 """Bytes against accuracy of packed files, measured in ONNX Runtime on labelled images.
 
-    tools/bench storage [--networks ResNet-20 ...] [--forms "w2, full" ...] [--shared DIR] [--results FILE] [--picture FILE] [--fresh]
+    tools/bench storage [--networks ResNet-20 ...] [--forms "3 bits" ...] [--shared DIR] [--results FILE] [--picture FILE] [--fresh]
 
 Prints a Markdown table: bytes, how many times smaller than the float32 file, top-1 on the full test set, the time of creating a
 session beside that of the expanded file (`compress expand`), the ratio of run times of the two (one image, one thread, in turns,
@@ -130,14 +130,15 @@ class Bench:
                       f"{row['dense load']:.1f} | {row['time']:.2f} | {row['difference']:.1g} |")
 
     def draw(self, path):
-        """Each network's packed files by size, in parts of float32."""
+        """Each network's packed files by size, in parts of float32; those are left out that a smaller one beats."""
         series = {}
         for name in self.options.networks:
             rows = self.rows.get(name, {})
             points = [(100 * row["bytes"] / rows["float32"]["bytes"], row["top1"] - rows["float32"]["top1"])
                       for form, row in rows.items() if form != "float32"]
             if points:
-                series[name] = sorted(points)
+                series[name] = [point for point in points if all(other[0] >= point[0] or other[1] < point[1] for other in points)]
+                series[name].sort()
         path.write_text(lines("Accuracy against size", "bytes, % of the float32 file", "top-1, points to float32", series, -12))
 
 
