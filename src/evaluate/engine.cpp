@@ -19,8 +19,9 @@ class NativeEngine : public Engine {
 }  // namespace
 
 EngineFactory native_engine(const Graph& graph) {
-  return [&graph](int threads) -> Result<std::unique_ptr<Engine>> {
-    PRESS_ASSIGN(Session session, Session::create(graph, {.threads = threads, .profile = true}));
+  return [&graph, weights = make_shared_weights()](int threads) -> Result<std::unique_ptr<Engine>> {
+    PRESS_ASSIGN(Session session,
+                 Session::create(graph, {.threads = threads, .profile = true, .shared_weights = weights}));
     return std::unique_ptr<Engine>(std::make_unique<NativeEngine>(std::move(session)));
   };
 }

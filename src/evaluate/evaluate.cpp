@@ -28,14 +28,15 @@ struct BatchResult {
 /// What one worker runs: an engine of its own for each model.
 class Worker {
  public:
-  static Result<Worker> create(std::span<const EvaluatedModel> models) {
+  /// `factories`: by model.
+  static Result<Worker> create(std::span<const EvaluatedModel> models,
+                               std::span<const EngineFactory> factories) {
     Worker worker(models);
-    for (const EvaluatedModel& model : models) {
+    for (std::size_t m = 0; m < models.size(); ++m) {
       std::unique_ptr<Engine> engine;
-      if (model.recorded == nullptr) {
-        const EngineFactory make = model.engine ? model.engine : native_engine(*model.graph);
-        auto made = make(1);
-        if (!made.ok()) return std::move(made).error().with_context(model.name);
+      if (models[m].recorded == nullptr) {
+        auto made = factories[m](1);
+        if (!made.ok()) return std::move(made).error().with_context(models[m].name);
         engine = std::move(made).value();
       }
       worker.engines_.push_back(std::move(engine));
@@ -179,7 +180,11 @@ class Evaluation {
  public:
   Evaluation(std::span<const EvaluatedModel> models, const BatchSource& source,
              const EvaluateOptions& options)
-      : models_(models), source_(source), options_(options) {}
+      : models_(models), source_(source), options_(options) {
+    for (const EvaluatedModel& model : models)
+      factories_.push_back(model.engine || model.recorded != nullptr ? model.engine
+                                                                     : native_engine(*model.graph));
+  }
 
   Result<std::vector<ModelScore>> run() {
     std::vector<std::thread> threads;
@@ -196,7 +201,7 @@ class Evaluation {
   void work() {
     std::size_t index = 0;  // an error before the first batch counts as one of that batch
     try {
-      auto worker = Worker::create(models_);
+      auto worker = Worker::create(models_, factories_);
       if (!worker.ok()) return fail(0, std::move(worker).error());
       while (!stopped_) {
         auto batch = next(index);
@@ -254,6 +259,7 @@ class Evaluation {
   }
 
   std::span<const EvaluatedModel> models_;
+  std::vector<EngineFactory> factories_;
   const BatchSource& source_;
   const EvaluateOptions& options_;
 

@@ -54,11 +54,10 @@ std::vector<double> probabilities_of(std::span<const float> scores) {
 }
 
 /// Nullopt where the network is no classifier or does not take these samples.
-std::optional<Answers> ask(const Graph& graph, const SampleOptions& options, int threads) {
-  Result<Samples> samples = Samples::open(options, graph, 0, threads);
+std::optional<Answers> ask(const EvaluatedModel& model, const SampleOptions& options, int threads) {
+  Result<Samples> samples = Samples::open(options, *model.graph, 0, threads);
   if (!samples.ok()) return std::nullopt;
   RecordedOutputs outputs;
-  const EvaluatedModel model{.name = "the network", .graph = &graph};
   const Result<std::vector<ModelScore>> scores =
       evaluate_models({&model, 1}, samples->source(), {.threads = threads, .record = &outputs});
   if (!scores.ok() || !scores->front().classifies || scores->front().classes < 2) return std::nullopt;
@@ -118,7 +117,8 @@ std::optional<std::string> doubt_about_samples(const Graph& graph, const SampleO
                                                std::int64_t size, int threads) {
   SampleOptions few = samples;
   few.limit = std::clamp<std::int64_t>(size / 8, std::min<std::int64_t>(size, 16), 32);
-  const std::optional<Answers> given = ask(graph, few, threads);
+  const EvaluatedModel model{.name = "the network", .graph = &graph, .engine = native_engine(graph)};
+  const std::optional<Answers> given = ask(model, few, threads);
   if (!given) return std::nullopt;
   const bool labelled = given->labelled == given->samples;
   // Of five classifiers right ways to prepare pixels gave 0.85 to 0.98 of the most information, wrong ones 0
@@ -133,7 +133,7 @@ std::optional<std::string> doubt_about_samples(const Graph& graph, const SampleO
   if (given->images) {
     for (Preparation& other : other_preparations(samples.preprocess)) {
       few.preprocess = std::move(other.options);
-      const std::optional<Answers> answers = ask(graph, few, threads);
+      const std::optional<Answers> answers = ask(model, few, threads);
       if (!answers || (best && worth(*answers) <= worth(*best))) continue;
       best = answers;
       how = std::move(other.words);
