@@ -1,5 +1,16 @@
+#include <cstdlib>  // says whether this is glibc
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "press/cli/cli.h"
 
 int main(int argc, char** argv) {
+#ifdef __GLIBC__
+  // Packed weights and activations go back to the system when they are freed. By itself glibc raises this
+  // limit to the size of what was freed and keeps it: a quarter more memory at the peak of a calibration.
+  constexpr int kLargeBlock = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+#endif
   return press::run_command(argc, argv);
 }
