@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "facts.h"
+#include "passes/selection.h"
 #include "pipeline/mixed_precision.h"
 #include "pipeline/node_story.h"
 #include "pipeline/sample_check.h"
@@ -20,6 +21,7 @@
 #include "press/ops/linear_layer.h"
 #include "press/passes/channels.h"
 #include "press/passes/quantize.h"
+#include "press/pipeline/analysis.h"
 #include "press/pipeline/calibration_store.h"
 #include "press/pipeline/channel_pruning.h"
 #include "press/pipeline/recovery.h"
@@ -117,6 +119,7 @@ class Run {
     const bool dynamic = wants(Precision::kDynamic, kDynamicPass);
     // Before pruning, so that the original network keeps the same nodes.
     if (small_weights || integers || dynamic) PRESS_TRY(run_groups({{.passes = {kUpgradePass}}}));
+    if (recipe_.keep_ends) keep_ends();
     PRESS_TRY(prepare_recovery());
     if (prunes_channels()) PRESS_TRY(prune_channels());
     if (prunes_weights()) PRESS_TRY(prune());
@@ -203,6 +206,17 @@ class Run {
     };
     const bool allowed = recipe_.only_passes.empty() || named(recipe_.only_passes);
     return recipe_.precision == precision && allowed && !named(recipe_.disabled_passes);
+  }
+
+  void keep_ends() {
+    std::vector<const Node*> layers;
+    for (const Node* node : model_.graph->nodes_snapshot()) {
+      if (linear_layer(*node).has_value()) layers.push_back(node);
+    }
+    if (layers.empty()) return;
+    for (const Node* end : {layers.front(), layers.back()})
+      context_.quantize.nodes.exclude.push_back(exactly(std::string(selection_name(*end))));
+    context_.fp16.nodes = context_.quantize.nodes;
   }
 
   Status run_groups(const std::vector<PassGroup>& groups) {

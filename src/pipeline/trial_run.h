@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "press/runtime/batch.h"
 #include "press/ir/graph.h"
+#include "press/runtime/batch.h"
 #include "press/support/result.h"
 
 namespace press {

@@ -111,7 +111,7 @@ TEST_F(QuantizeTest, OldOpsetsAreRaisedForAScaleAChannel) {
   EXPECT_NE(finished.out.find("opset raised from 9 to 13"), std::string::npos) << finished.out;
 }
 
-TEST_F(QuantizeTest, SmallWeightsUnderInt8NeedNoRecovery) {
+TEST_F(QuantizeTest, LayersAtTheEndsAreLeftWiderOrAsTheyAre) {
   model("model3.onnx", R"(<ir_version: 8, opset_import: ["" : 17]>
       net (float[N,3,8,8] image) => (float[N,3] scores)
       <float[3,3,1,1] v = {1,0.1,0, 0,1,0.2, 0.3,0,1}, float[3,3,1,1] w = {1,0.15,0, 0,1,0.2, 0.3,0,1},
@@ -135,6 +135,18 @@ TEST_F(QuantizeTest, SmallWeightsUnderInt8NeedNoRecovery) {
            std::ranges::all_of(tensor->data<std::int8_t>(), [](int code) { return code >= -8 && code <= 7; });
   };
   EXPECT_EQ(std::ranges::count_if(made->graph->values(), fits_4_bits), 1);
+
+  ASSERT_EQ(quantize("model3.onnx", {"--keep-ends"}).code, 0);
+  const Result<Model> kept = load_model(path("out.onnx"));
+  ASSERT_TRUE(kept.ok());
+  const auto of_type = [&](DataType type) {
+    return std::ranges::count_if(kept->graph->values(), [&](const Value* value) {
+      return value->constant() != nullptr && value->constant()->type() == type &&
+             value->constant()->dims().size() == 4;
+    });
+  };
+  EXPECT_EQ(of_type(DataType::kFloat), 2);
+  EXPECT_EQ(of_type(DataType::kInt8), 1);
 }
 
 TEST_F(QuantizeTest, ShardsMergeToTheBytesOfOneRun) {

@@ -100,13 +100,14 @@ TEST(ParseRecipe, ValueOutOfRangeSaysWhatIsAllowed) {
 TEST(ParseRecipe, ReadsTheFormsOfQuantization) {
   const auto recipe = parse_recipe(
       "[quantize]\ntype = 'int16x8'\nactivations = 'signed'\nformat = 'qlinear'\nblock-size = 32\n"
-      "operators = ['Conv']\nrequantize = true\nmax-drop = 0.5\nmin-agreement = 99\n",
+      "operators = ['Conv']\nrequantize = true\nkeep-ends = true\nmax-drop = 0.5\nmin-agreement = 99\n",
       "r.toml");
   ASSERT_TRUE(recipe.ok()) << recipe.error().message();
   EXPECT_EQ(recipe->precision, Precision::kInt8);
   EXPECT_EQ(recipe->quantize_options.activation_type(), DataType::kInt16);
   EXPECT_TRUE(recipe->qlinear);
   EXPECT_TRUE(recipe->requantize);
+  EXPECT_TRUE(recipe->keep_ends);
   EXPECT_EQ(recipe->quantize_options.block_size, 32);
   EXPECT_EQ(recipe->quantize_options.nodes.operators, std::vector<std::string>{"Conv"});
   EXPECT_EQ(recipe->goal.max_drop, 0.5);

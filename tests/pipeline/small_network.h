@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "press/runtime/batch.h"
 #include "press/onnx/text.h"
+#include "press/runtime/batch.h"
 #include "press/runtime/session.h"
 #include "support/random_tensor.h"
 

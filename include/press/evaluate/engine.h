@@ -31,8 +31,8 @@ class Engine {
 /// Makes an engine that runs with so many threads.
 using EngineFactory = std::function<Result<std::unique_ptr<Engine>>(int threads)>;
 
-/// Sessions of our runtime that keep packed weights once; they only read `graph`, which must outlive them and the
-/// factory.
+/// Sessions of our runtime that keep packed weights once; they only read `graph`, which must outlive them and
+/// the factory.
 EngineFactory native_engine(const Graph& graph);
 
 }  // namespace press

@@ -73,6 +73,7 @@ struct Recipe {
   Precision precision = Precision::kAsIs;
   bool qlinear = false;     // int8: QLinear operators in place of pairs
   bool requantize = false;  // quantization that the file brings is taken out first
+  bool keep_ends = false;   // the first and the last layer are not quantized
   AccuracyGoal goal;
   /// After pruning and quantization, where there are samples. Not given: kNone for int8 with weights of 8
   /// bits, else kFast.

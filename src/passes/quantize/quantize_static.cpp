@@ -12,12 +12,12 @@
 //
 // Weights: symmetric int8, one scale an output channel (needs opset 13; one scale in all before). Biases:
 // int32 in units of input scale times weight scale, exactly, as ONNX Runtime fuses only then. Activations:
-// one scale a tensor, from calibration. A Relu or Clip between its operator and Q goes: with a range that ends
-// where the clamp does, saturation does its work; one that cuts more stays. Operators that only move elements (MaxPool, Reshape,
-// Slice, …) have the same scale on both sides, and so have the inputs and the output of a Concat where no
-// clamp suffers from it. A result that only float operators read stays float. What is new has short names (q,
-// dq, scale s, zero point z, with a number), as each name stands in the file three times and more; what stands
-// for a weight has the weight's.
+// one scale a tensor, from calibration. A Relu or Clip between its operator and Q goes: with a range that
+// ends where the clamp does, saturation does its work; one that cuts more stays. Operators that only move
+// elements (MaxPool, Reshape, Slice, …) have the same scale on both sides, and so have the inputs and the
+// output of a Concat where no clamp suffers from it. A result that only float operators read stays float.
+// What is new has short names (q, dq, scale s, zero point z, with a number), as each name stands in the file
+// three times and more; what stands for a weight has the weight's.
 //
 // Activations of 16 bits need opset 21; where a model cannot be raised to it, their pairs are those of ONNX
 // Runtime's own domain, com.microsoft.
@@ -325,9 +325,8 @@ class Rewriter {
 
   /// A DequantizeLinear; axis < 0: one scale in all.
   Value* add_dequantize(Value* integers, Value* scale, int axis, Node* before) {
-    NodeSpec spec{.op_type = "DequantizeLinear",
-                  .inputs = {integers, scale},
-                  .outputs = {graph_.fresh_name("dq")}};
+    NodeSpec spec{
+        .op_type = "DequantizeLinear", .inputs = {integers, scale}, .outputs = {graph_.fresh_name("dq")}};
     if (axis >= 0 && axis != 1) spec.attributes.push_back({"axis", std::int64_t{axis}, {}});
     return graph_.add_node(std::move(spec), before)->output();
   }
@@ -412,8 +411,7 @@ class Rewriter {
 
   Value* scalar_scale(float scale) {
     Value*& shared = scales_[std::bit_cast<std::uint32_t>(scale)];
-    if (shared == nullptr)
-      shared = graph_.add_constant(Tensor::scalar(scale), graph_.fresh_name("s"));
+    if (shared == nullptr) shared = graph_.add_constant(Tensor::scalar(scale), graph_.fresh_name("s"));
     return shared;
   }
 
