@@ -140,7 +140,7 @@ def measure(name, network, model, forms, options, results):
                     file = model
                 else:
                     alone = form in OURS and "int8" not in OURS[form]
-                    images, _ = read(network, shared, "calibration", options.samples if alone else options.samples // 5)
+                    images, _ = read(network, shared, "calibration", options.samples if alone else options.samples // 10)
                     start = time.perf_counter()
                     file = (ours(model, images, folder, OURS[form]) if form in OURS else THEIRS[form](model, images, folder))
                 seconds = time.perf_counter() - start
@@ -189,7 +189,7 @@ def main():
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--forms", nargs="*", default=every, choices=every)
     parser.add_argument("--shared", default=os.environ.get("PRESS_SHARED_DIR"))
-    parser.add_argument("--samples", type=int, default=1000, help="calibration images of weights alone; a fifth for int8")
+    parser.add_argument("--samples", type=int, default=2000, help="calibration images of weights alone; a tenth for int8")
     parser.add_argument("--results", type=Path, default=Path("build/bench/quantization.json"))
     parser.add_argument("--fresh", action="store_true", help="measure again what the results hold")
     options = parser.parse_args()
