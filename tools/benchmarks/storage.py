@@ -33,6 +33,8 @@ FORMS = {
     "4 bits": [*PACKED, "--quantize", "w4"],
     "65 % pruned, 3 bits": [*PACKED, "--prune", "second-order", "--sparsity", "0.65", "--quantize", "w3", "--recover", "full"],
     "50 % pruned, 4 bits": [*PACKED, "--prune", "second-order", "--sparsity", "0.5", "--quantize", "w4"],
+    "int8": [*PACKED, "--quantize", "int8"],
+    "30 % pruned, int8": [*PACKED, "--prune", "second-order", "--sparsity", "0.3", "--quantize", "int8"],
     "80 % pruned, int8": [*PACKED, "--prune", "second-order", "--sparsity", "0.8", "--quantize", "int8"],
     "50 % pruned, 16 shared values": [*PACKED, "--prune", "second-order", "--sparsity", "0.5", "--cluster", "16"],
 }
