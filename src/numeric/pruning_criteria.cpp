@@ -14,7 +14,7 @@ using Needs = PruningCriterion::Needs;
 
 constexpr PruningCriterion kCriteria[] = {
 #define PRESS_CRITERION(id, name, needs, function, summary) \
-  {PruneMethod::id, name, Needs::needs, summary, criteria::function},
+  {PruneMethod::id, Needs::needs, name, summary, criteria::function},
 #include "press/numeric/criteria.def"
 };
 

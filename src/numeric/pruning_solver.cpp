@@ -226,7 +226,9 @@ void descend(std::span<const std::size_t> rows, const Matrix& weights, const Mat
       }
     }
   }
-  for (std::size_t at = 0; at < x.size(); ++at) solved.at(rows[at / d], at % d) = x[at];
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < d; ++j) solved.at(rows[i], j) = x[i * d + j];
+  }
 }
 
 }  // namespace

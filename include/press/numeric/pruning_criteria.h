@@ -53,8 +53,8 @@ struct PruningCriterion {
   enum class Needs : std::uint8_t { kNothing, kSamples };
 
   PruneMethod method;
-  std::string_view name;  // as flags and recipes spell it
   Needs needs;
+  std::string_view name;  // as flags and recipes spell it
   std::string_view summary;
   RemovalTrace (*trace)(const CriterionInput&);
 };

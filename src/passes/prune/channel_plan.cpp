@@ -332,7 +332,9 @@ Status mask_channels(Model& model, const PruneOptions& options, const ChannelPla
       }
     }
   }
-  for (const auto& [place, indices] : places) {
+  for (const auto& entry : places) {
+    const auto& place = entry.first;
+    const auto& indices = entry.second;
     Tensor tensor = *place.first->constant();
     std::int64_t inner = 1;
     for (std::size_t i = place.second + 1; i < tensor.rank(); ++i) inner *= tensor.dims()[i];
