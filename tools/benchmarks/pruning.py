@@ -25,6 +25,7 @@ import onnxruntime as ort
 from onnx import numpy_helper
 from picture import lines
 from quantization_data import NETWORKS, read
+from results import load_rows, save_rows
 
 BATCH = 100
 ROUNDS = 30
@@ -139,19 +140,18 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.path = options.results
-        self.rows = json.loads(self.path.read_text()) if self.path.exists() and not options.fresh else {}
+        self.rows = load_rows(self.path, options.fresh)
 
     def keep(self, network, form, column, row):
         self.rows.setdefault(network, {}).setdefault(form, {})[column] = row
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
+        save_rows(self.path, self.rows)
 
     def find(self, network, form, column):
         return self.rows.get(network, {}).get(form, {}).get(column)
 
     def run(self, name):
         network, shared = NETWORKS[name], Path(self.options.shared)
-        model = shared / network.path if (shared / network.path).exists() else Path(network.path)
+        model = network.file(shared)
         columns = [str(sparsity) for sparsity in self.options.sparsities]
         wanted = [("float32", "")] + [(form, "") for form in SHAPES if form in self.options.forms]
         wanted += [(form, column) for form in [*FORMS, *PEERS] if form in self.options.forms for column in columns]

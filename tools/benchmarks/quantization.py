@@ -12,7 +12,6 @@ command measures its own rows again.
 import argparse
 import collections
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import onnx
 import onnxruntime as ort
 from quantization_data import NETWORKS, read
 from quantization_peers import PEERS, TRANSFORMER_PEERS
+from results import load_rows, save_rows
 
 BATCH = 100
 ROUNDS = 30  # of latency
@@ -101,7 +101,7 @@ class Results:
 
     def __init__(self, path, fresh):
         self.path = path
-        self.rows = json.loads(path.read_text()) if path.exists() and not fresh else {}
+        self.rows = load_rows(path, fresh)
         self.command = hashlib.sha256(Path(COMMAND).read_bytes()).hexdigest()[:16]
 
     def find(self, network, form):
@@ -111,8 +111,7 @@ class Results:
 
     def keep(self, network, form, row):
         self.rows.setdefault(network, {})[form] = {**row, "command": self.command}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
+        save_rows(self.path, self.rows)
 
 
 def ours(model, images, folder, arguments):
@@ -199,7 +198,7 @@ def main():
     forms = list(dict.fromkeys([FLOAT] + options.forms))
     for name in options.networks:
         network = NETWORKS[name]
-        model = Path(network.path) if Path(network.path).exists() else Path(options.shared) / network.path
+        model = network.file(options.shared)
         if not model.exists():
             print(f"{name}: there is no {network.path}", file=sys.stderr)
             continue

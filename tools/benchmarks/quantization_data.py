@@ -38,6 +38,11 @@ class Network:
     first_class: int = 0  # the output that label 0 stands for
     transformer: bool = False
 
+    def file(self, shared):
+        """Its model below the shared folder, else in the repository."""
+        found = Path(shared) / self.path
+        return found if found.exists() else Path(self.path)
+
 
 CIFAR = Steps((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = Steps((127.5,), (127.5,), 1, 224)

@@ -9,7 +9,6 @@ label; 2,000 images calibrate (of the ImageNet samples: a fifth). Networks and i
 are kept in FILE, so that a run that was stopped goes on; --picture draws top-1 against size from them.
 """
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 from picture import lines
 from pruning import COMMAND, session_of, top1
 from quantization_data import NETWORKS, read
+from results import load_rows, save_rows
 
 CALIBRATION = 2000  # images, as smallest.toml takes
 COMPARED = 64  # images whose outputs are compared
@@ -91,11 +91,11 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.path = options.results
-        self.rows = json.loads(self.path.read_text()) if self.path.exists() and not options.fresh else {}
+        self.rows = load_rows(self.path, options.fresh)
 
     def run(self, name):
         network, shared = NETWORKS[name], Path(self.options.shared)
-        model = shared / network.path if (shared / network.path).exists() else Path(network.path)
+        model = network.file(shared)
         rows = self.rows.setdefault(name, {})
         missing = [form for form in ["float32", *self.options.forms] if form not in rows]
         if not missing:
@@ -108,8 +108,7 @@ class Bench:
             for form in missing:
                 rows[form] = ({"bytes": model.stat().st_size, "top1": top1(model, inputs, labels)} if form == "float32"
                               else measure(form, model, folder, inputs, labels))
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
+                save_rows(self.path, self.rows)
                 print(f"{name}, {form}: {rows[form]}", file=sys.stderr, flush=True)
 
     def print(self):
