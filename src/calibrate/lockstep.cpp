@@ -73,8 +73,8 @@ class Side {
     if (missing_.empty()) return {};
     std::vector<PartInput> inputs;
     for (const Value* value : cut_) {
-      const auto known = facts_.find(value);
-      inputs.push_back({value, known != facts_.end() ? known->second.type : value->type()});
+      const ValueFacts* known = facts_.find(value);
+      inputs.push_back({value, known != nullptr ? known->type : value->type()});
     }
     PRESS_ASSIGN(part_, extract(*graph_, inputs, missing_));
     const SessionOptions options{.threads = 1, .shared_weights = make_shared_weights()};

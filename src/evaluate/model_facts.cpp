@@ -70,29 +70,10 @@ struct StoredWeight {
   const Tensor* zero_point = nullptr;
 };
 
-/// Inputs of an operator on integers.
-struct IntegerProduct {
-  std::string_view op_type;
-  std::string_view domain;
-  int weight;
-  std::size_t zero_point;  // of the weight
-};
-
-constexpr IntegerProduct kIntegerProducts[] = {
-    {"ConvInteger", "", 1, 3},   {"MatMulInteger", "", 1, 3},      {"QLinearConv", "", 3, 5},
-    {"QLinearMatMul", "", 3, 5}, {"QGemm", "com.microsoft", 3, 5},
-};
-
-const IntegerProduct* integer_product(const Node& node) {
-  const auto* found = std::ranges::find_if(
-      kIntegerProducts, [&](const IntegerProduct& each) { return node.is(each.op_type, each.domain); });
-  return found != std::end(kIntegerProducts) ? found : nullptr;
-}
-
 /// The input that holds the weight of a linear operator; -1 for others.
 int weight_position(const Node& node) {
   const IntegerProduct* integers = integer_product(node);
-  return integers != nullptr ? integers->weight : traits(node).weight_input;
+  return integers != nullptr ? static_cast<int>(integers->weight) : traits(node).weight_input;
 }
 
 StoredWeight stored_with(const Value* value, const Value* zero) {
@@ -108,8 +89,9 @@ StoredWeight stored_weight(const Node& node, int index) {
   if (value == nullptr) return {};
   if (value->is_constant()) {
     const IntegerProduct* integers = integer_product(node);
-    return stored_with(
-        value, integers != nullptr && index == integers->weight ? node.input(integers->zero_point) : nullptr);
+    return stored_with(value, integers != nullptr && static_cast<std::size_t>(index) == integers->weight
+                                  ? node.input(integers->zero_point)
+                                  : nullptr);
   }
   const Node* producer = value->producer();
   if (producer == nullptr || !producer->is("DequantizeLinear")) return {};
@@ -146,7 +128,7 @@ class Collector {
     LayerFacts layer = sums(node, shapes);
     layer.name = layer_name(node);
     layer.op_type = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type();
-    if (const ValueFacts* output = find(shapes, node.output()); output != nullptr) {
+    if (const ValueFacts* output = shapes.find(node.output()); output != nullptr) {
       layer.output = output->type;
     } else if (node.output() != nullptr) {
       layer.output = node.output()->type();
@@ -161,7 +143,7 @@ class Collector {
     if (!is_quantizer(node)) count_parameters(node, layer);
     if (const int position = weight_position(node); position >= 0) {
       count_weight(stored_weight(node, position), layer);
-      layer.macs = multiply_accumulates(node, find(shapes, node.input(0)), find(shapes, node.output()));
+      layer.macs = multiply_accumulates(node, shapes.find(node.input(0)), shapes.find(node.output()));
       if (layer.macs) facts_.macs += *layer.macs;
       if (!layer.macs) ++facts_.layers_without_macs;
     } else {
@@ -173,11 +155,6 @@ class Collector {
  private:
   static const Tensor* constant_tensor(const Node& node) {
     return node.is("Constant") ? node.tensor_attribute("value") : nullptr;
-  }
-
-  static const ValueFacts* find(const ShapeTable& shapes, const Value* value) {
-    const auto found = shapes.find(value);
-    return found == shapes.end() ? nullptr : &found->second;
   }
 
   void count_bytes(const Tensor& tensor) {

@@ -105,7 +105,7 @@ class Cloner {
     if (const Attribute* given = call_->attribute(attribute.reference); given != nullptr)
       return &given->value;
     for (const Attribute& preset : function_->defaults) {
-      if (preset.name == attribute.reference) return &preset.value;
+      if (preset.name == attribute.reference.text()) return &preset.value;
     }
     return nullptr;
   }

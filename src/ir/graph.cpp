@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cassert>
 #include <unordered_set>
+#include <utility>
 
+#include "press/support/hash.h"
 #include "press/support/text.h"
 
 namespace press {
@@ -18,6 +20,9 @@ Type type_of(const Tensor& tensor) {
   return Type{tensor.type(), Shape(tensor.dims().begin(), tensor.dims().end()), {}};
 }
 }  // namespace
+
+Value::Value(GraphKey /*key*/, Graph* graph, Origin origin, std::string name, std::size_t number)
+    : graph_(graph), origin_(origin), number_(number), name_(std::move(name)), uses_(graph->memory()) {}
 
 void Value::set_name(std::string name) {
   graph_->count_edit();
@@ -62,6 +67,13 @@ void Value::remove_use(std::size_t slot) {
 
 // -- Node
 // ----------------------------------------------------------------------------------------------------------
+
+Node::Node(GraphKey /*key*/, Graph* graph, std::string op_type, std::string domain)
+    : graph_(graph),
+      op_type_(std::move(op_type)),
+      domain_(std::move(domain)),
+      inputs_(graph->memory()),
+      outputs_(graph->memory()) {}
 
 void Node::set_op_type(std::string op_type) {
   graph_->count_edit();
@@ -145,15 +157,29 @@ void Node::set_attribute(std::string name, AttributeValue value) {
   } else {
     attributes_.push_back({std::move(name), std::move(value), {}});
   }
+  attributes_changed();
 }
 
 void Node::remove_attribute(std::string_view name) {
   const auto is_it = [&](const Attribute& attribute) { return attribute.name == name; };
-  if (std::erase_if(attributes_, is_it) > 0) graph_->count_edit();
+  if (std::erase_if(attributes_, is_it) == 0) return;
+  graph_->count_edit();
+  attributes_changed();
+}
+
+void Node::attributes_changed() {
+  const bool before =
+      std::exchange(has_subgraphs_, std::ranges::any_of(attributes_, [](const Attribute& attribute) {
+                      return std::holds_alternative<std::shared_ptr<Graph>>(attribute.value) ||
+                             std::holds_alternative<std::vector<std::shared_ptr<Graph>>>(attribute.value);
+                    }));
+  if (has_subgraphs_ && !before) ++graph_->nodes_with_subgraphs_;
+  if (!has_subgraphs_ && before) --graph_->nodes_with_subgraphs_;
 }
 
 std::vector<Graph*> Node::subgraphs() const {
   std::vector<Graph*> graphs;
+  if (!has_subgraphs_) return graphs;
   for (const Attribute& attribute : attributes_) {
     if (const auto* one = std::get_if<std::shared_ptr<Graph>>(&attribute.value)) graphs.push_back(one->get());
     if (const auto* many = std::get_if<std::vector<std::shared_ptr<Graph>>>(&attribute.value)) {
@@ -165,26 +191,38 @@ std::vector<Graph*> Node::subgraphs() const {
 
 Node* Node::next() const {
   const auto next = std::next(position_);
-  return next != graph_->nodes_.end() ? next->get() : nullptr;
+  return next != graph_->nodes_.end() ? *next : nullptr;
 }
 
 Node* Node::previous() const {
-  return position_ != graph_->nodes_.begin() ? std::prev(position_)->get() : nullptr;
+  return position_ != graph_->nodes_.begin() ? *std::prev(position_) : nullptr;
 }
 
 // -- Graph: reading
 // ------------------------------------------------------------------------------------------------
 
+Graph::Graph(Graph* outer) : outer_(outer), nodes_(memory()), values_(memory()) {}
+
+std::pmr::polymorphic_allocator<> Graph::memory() {
+#ifdef __SANITIZE_ADDRESS__
+  return std::pmr::new_delete_resource();  // the sanitizer shall see who uses an erased node
+#else
+  return &pool_;
+#endif
+}
+
 Graph::~Graph() {
-  // Subgraphs die while the outer values they use are still there.
-  for (const std::unique_ptr<Node>& node : nodes_) {
-    for (std::size_t i = 0; i < node->inputs_.size(); ++i) {
-      if (Value* value = node->inputs_[i].value; value != nullptr && value->graph_ != this) {
-        value->remove_use(node->inputs_[i].use_slot);
+  if (outer_ != nullptr || has_subgraphs()) {
+    // Subgraphs die while the outer values they use, and the other users of these, are still there.
+    for (Node* node : nodes_) {
+      for (const Node::Input& input : node->inputs_) {
+        if (input.value != nullptr && input.value->graph_ != this) input.value->remove_use(input.use_slot);
       }
+      node->attributes_.clear();
     }
-    node->attributes_.clear();
   }
+  for (Node* node : nodes_) memory().delete_object(node);
+  for (Value* value : values_) memory().delete_object(value);
 }
 
 namespace {
@@ -260,42 +298,38 @@ std::size_t Graph::erase_unused_functions(std::optional<std::string_view> domain
 }
 
 std::vector<Node*> Graph::nodes_snapshot() const {
-  std::vector<Node*> nodes;
-  nodes.reserve(nodes_.size());
-  for (const std::unique_ptr<Node>& node : nodes_) nodes.push_back(node.get());
-  return nodes;
+  return {nodes_.begin(), nodes_.end()};
 }
 
 bool Graph::is_output(const Value* value) const {
   return std::ranges::any_of(value->uses_, [](const Use& use) { return use.node == nullptr; });
 }
 
-std::vector<Value*> Graph::values() const {
-  std::vector<Value*> values;
-  values.reserve(values_.size());
-  for (const std::unique_ptr<Value>& value : values_) values.push_back(value.get());
-  return values;
-}
-
 std::vector<Value*> Graph::constants() const {
-  std::vector<Value*> values;
-  values.reserve(values_.size());
-  for (const std::unique_ptr<Value>& value : values_) {
-    if (value->is_constant()) values.push_back(value.get());
+  std::vector<Value*> constants;
+  constants.reserve(constant_count_);
+  for (Value* value : values()) {
+    if (value->is_constant()) constants.push_back(value);
   }
-  return values;
+  return constants;
 }
 
 // -- Graph: edits
 // --------------------------------------------------------------------------------------------------
 
 Value* Graph::new_value(Value::Origin origin, std::string name) {
-  used_names_.try_emplace(name, 1);
-  const std::size_t number = outermost().values_added_++;
-  values_.push_back(std::unique_ptr<Value>(new Value(this, origin, std::move(name), number)));
-  Value* value = values_.back().get();
-  value->position_ = std::prev(values_.end());
+  used_names_.insert(hash_bytes(name));
+  if (origin == Value::Origin::kConstant) ++constant_count_;
+  Value* value =
+      memory().new_object<Value>(GraphKey(), this, origin, std::move(name), outermost().values_added_++);
+  value->position_ = values_.insert(values_.end(), value);
   return value;
+}
+
+void Graph::forget(Value* value) {
+  if (value->is_constant()) --constant_count_;
+  values_.erase(value->position_);
+  memory().delete_object(value);
 }
 
 Value* Graph::add_input(std::string name, Type type, Tensor default_value) {
@@ -330,13 +364,11 @@ Value* Graph::add_constant(Tensor tensor, std::string name) {
 Node* Graph::add_node(NodeSpec spec, Node* before) {
   assert(before == nullptr || before->graph_ == this);
   count_edit();
-  const auto position = before != nullptr ? before->position_ : nodes_.end();
-  const auto inserted = nodes_.insert(
-      position, std::unique_ptr<Node>(new Node(this, std::move(spec.op_type), std::move(spec.domain))));
-  Node* node = inserted->get();
-  node->position_ = inserted;
+  Node* node = memory().new_object<Node>(GraphKey(), this, std::move(spec.op_type), std::move(spec.domain));
+  node->position_ = nodes_.insert(before != nullptr ? before->position_ : nodes_.end(), node);
   node->name_ = std::move(spec.name);
   node->attributes_ = std::move(spec.attributes);
+  node->attributes_changed();
   for (std::size_t i = 0; i < spec.inputs.size(); ++i) set_input(node, i, spec.inputs[i]);
   if (node->inputs_.size() < spec.inputs.size()) node->inputs_.resize(spec.inputs.size());
   for (std::string& name : spec.outputs) {
@@ -399,36 +431,33 @@ void Graph::erase(Node* node) {
   assert(node->graph_ == this);
   count_edit();
   node->attributes_.clear();
+  node->attributes_changed();
   for (std::size_t i = 0; i < node->inputs_.size(); ++i) {
     if (node->inputs_[i].value != nullptr) set_input(node, i, nullptr);
   }
   for (Value* output : node->outputs_) {
     if (output == nullptr) continue;
     assert(output->uses_.empty());
-    values_.erase(output->position_);
+    forget(output);
   }
   nodes_.erase(node->position_);
+  memory().delete_object(node);
 }
 
 void Graph::erase(Value* value) {
   assert(value->graph_ == this && value->uses_.empty() && value->is_constant());
   count_edit();
-  values_.erase(value->position_);
+  forget(value);
 }
 
 std::string Graph::fresh_name(std::string_view stem) {
   std::string name(stem);
-  std::size_t& next = used_names_.try_emplace(name, 0).first->second;
-  if (next == 0) {
-    next = 1;
-    return name;
-  }
-  std::string candidate;
+  if (used_names_.insert(hash_bytes(stem))) return name;
+  std::size_t& next = next_suffixes_.try_emplace(std::string(stem), 1).first->second;
   do {
-    candidate = fmt::format("{}_{}", stem, next++);
-  } while (used_names_.contains(candidate));
-  used_names_.emplace(candidate, 1);
-  return candidate;
+    name = fmt::format("{}_{}", stem, next++);
+  } while (!used_names_.insert(hash_bytes(name)));
+  return name;
 }
 
 // -- whole graphs

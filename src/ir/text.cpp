@@ -142,7 +142,7 @@ class Hasher {
 
   std::uint64_t hash(const Node& node, std::uint64_t seed) {
     seed = hash_bytes(node.op_type(), hash_bytes(node.domain(), hash_bytes(node.opaque, seed)));
-    for (const Value* input : node.inputs()) seed = hash_combine(seed, identity(input));
+    for (std::size_t i = 0; i < node.input_count(); ++i) seed = hash_combine(seed, identity(node.input(i)));
     for (const Attribute& attribute : node.attributes()) seed = hash(attribute, seed);
     for (const Value* output : node.outputs()) {
       if (output != nullptr) number(output);

@@ -11,6 +11,7 @@
 #include "onnx/value_info.h"
 #include "press/onnx/model_io.h"
 #include "press/support/hash.h"
+#include "press/support/hash_set.h"
 
 namespace press {
 namespace {
@@ -329,34 +330,16 @@ std::string kept_fields(const Model& model) {
   return kept;
 }
 
-/// Names of values by their hashes: where two hashes agree, the names may.
-class NameHashes {
- public:
-  explicit NameHashes(std::size_t count) : places_(std::bit_ceil(2 * count + 1)) {}
-
-  /// False where the name may be there already.
-  bool add(std::string_view name) {
-    const std::uint64_t hash = std::max<std::uint64_t>(hash_bytes(name), 1);  // 0 is a free place
-    std::size_t place = hash & (places_.size() - 1);
-    for (; places_[place] != 0; place = (place + 1) & (places_.size() - 1)) {
-      if (places_[place] == hash) return false;
-    }
-    places_[place] = hash;
-    return true;
-  }
-
- private:
-  std::vector<std::uint64_t> places_;
-};
-
-/// True where no two values of the model bear the same name, and outputs are filled under theirs.
-bool has_names_of_a_file(const Graph& graph, NameHashes& names) {
+/// True where no two values of the model bear the same name (for which names of the same hash are taken), and
+/// outputs are filled under theirs.
+bool has_names_of_a_file(const Graph& graph, HashSet& names) {
   for (const Value* value : graph.values()) {
-    if (value->name().empty() || !names.add(value->name())) return false;
+    if (value->name().empty() || !names.insert(hash_bytes(value->name()))) return false;
   }
   for (const GraphOutput& slot : graph.outputs()) {
     if (slot.value->name() != slot.name) return false;
   }
+  if (!graph.has_subgraphs()) return true;
   for (const Node* node : graph.nodes()) {
     for (const Graph* inner : node->subgraphs()) {
       if (!has_names_of_a_file(*inner, names)) return false;
@@ -366,7 +349,7 @@ bool has_names_of_a_file(const Graph& graph, NameHashes& names) {
 }
 
 bool is_prepared(const Model& model) {
-  NameHashes names(model.graph->value_bound());
+  HashSet names(model.graph->value_bound());
   return has_names_of_a_file(*model.graph, names) &&
          (model.graph->opset() != 0 || !uses_onnx_domain(*model.graph));
 }

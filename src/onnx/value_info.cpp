@@ -95,7 +95,7 @@ Status read_type(const Parts& message, Type& type, TypeExtras& extras) {
   PRESS_TRY(split_type(message, type, extras, tensor));
   if (tensor || extras.type.empty()) return {};
   type = {};
-  std::swap(type.opaque, extras.type);
+  type.opaque = std::move(extras.type);
   extras = {};
   return {};
 }

@@ -19,7 +19,7 @@ class Inference {
       : options_(options), computed_(std::move(computed)) {}
 
   Result<ShapeTable> run(const Graph& graph) {
-    table_.reserve(graph.value_bound());
+    table_.resize(graph.value_bound());
     for (const Value* input : graph.inputs()) {
       if (!input->type().shape) continue;
       for (const Dim& dim : *input->type().shape) {
@@ -69,8 +69,8 @@ class Inference {
   }
 
   Status infer_graph(const Graph& graph) {
-    for (const Value* constant : graph.constants()) {
-      table_[constant] = facts_of(*constant->constant());
+    for (const Value* value : graph.values()) {
+      if (value->is_constant()) table_[value] = facts_of(*value->constant());
     }
     for (const Node* node : graph.nodes()) {
       if (Status status = infer_node(*node); !status.ok())
@@ -80,15 +80,26 @@ class Inference {
   }
 
   Status infer_node(const Node& node) {
-    std::vector<const ValueFacts*> inputs;
-    for (std::size_t i = 0; i < node.input_count(); ++i) inputs.push_back(facts_of(node.input(i)));
-    std::vector<ValueFacts> outputs(node.output_count());
-    if (!node.subgraphs().empty()) {
+    if (node.has_subgraphs()) {
+      std::vector<const ValueFacts*> inputs;
+      for (std::size_t i = 0; i < node.input_count(); ++i) inputs.push_back(table_.find(node.input(i)));
+      std::vector<ValueFacts> outputs(node.output_count());
       PRESS_TRY(infer_subgraphs(node, inputs, outputs));
-    } else if (const OpInfo* info = find_operator(node)) {
-      ShapeContext context(node, inputs, outputs);
+      keep(node, outputs);
+      return {};
+    }
+    inputs_.clear();
+    for (std::size_t i = 0; i < node.input_count(); ++i) inputs_.push_back(table_.find(node.input(i)));
+    outputs_.assign(node.output_count(), {});
+    if (const OpInfo* info = find_operator(node)) {
+      ShapeContext context(node, inputs_, outputs_);
       PRESS_TRY(info->shape_rule(context));
     }
+    keep(node, outputs_);
+    return {};
+  }
+
+  void keep(const Node& node, std::vector<ValueFacts>& outputs) {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const Value* value = node.output(i);
       if (value == nullptr) continue;
@@ -97,7 +108,6 @@ class Inference {
       merge_declared(outputs[i], *value);
       table_[value] = std::move(outputs[i]);
     }
-    return {};
   }
 
   static ValueFacts facts_of(const Tensor& tensor) {
@@ -105,14 +115,9 @@ class Inference {
             .elements = element_facts(tensor)};
   }
 
-  const ValueFacts* facts_of(const Value* value) const {
-    const auto found = value != nullptr ? table_.find(value) : table_.end();
-    return found != table_.end() ? &found->second : nullptr;
-  }
-
   ValueFacts output_facts(const Graph& graph, std::size_t index) const {
     const ValueFacts* facts =
-        index < graph.outputs().size() ? facts_of(graph.outputs()[index].value) : nullptr;
+        index < graph.outputs().size() ? table_.find(graph.outputs()[index].value) : nullptr;
     return facts != nullptr ? *facts : ValueFacts{};
   }
 
@@ -245,6 +250,8 @@ class Inference {
   ComputedValues computed_;
   std::vector<std::string> input_symbols_;
   ShapeTable table_;
+  std::vector<const ValueFacts*> inputs_;  // of the node that is looked at, where it holds no subgraphs
+  std::vector<ValueFacts> outputs_;
   int loop_depth_ = 0;
 };
 

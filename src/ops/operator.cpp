@@ -48,13 +48,6 @@ std::optional<std::int64_t> multiplied(std::optional<std::int64_t> a, std::optio
   return result;
 }
 
-/// Where the integer forms of linear operators, which carry no weight trait, have their weight.
-std::optional<std::size_t> integer_weight_input(const Node& node) {
-  if (node.is("ConvInteger")) return 1;
-  if (node.is("QLinearConv")) return 3;
-  return std::nullopt;
-}
-
 /// The extent of `axis` (negative: from the end), if known.
 std::optional<std::int64_t> extent(const Shape& shape, std::int64_t axis) {
   if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
@@ -77,6 +70,21 @@ const OpTraits& traits(const Node& node) {
   static const OpTraits unknown{.pure = false};
   const OpInfo* info = find_operator(node);
   return info != nullptr ? info->traits : unknown;
+}
+
+const IntegerProduct* integer_product(const Node& node) {
+  static constexpr struct {
+    std::string_view domain, op_type;
+    IntegerProduct inputs;
+  } kProducts[] = {{"", "ConvInteger", {1, 3}},
+                   {"", "MatMulInteger", {1, 3}},
+                   {"", "QLinearConv", {3, 5}},
+                   {"", "QLinearMatMul", {3, 5}},
+                   {"com.microsoft", "QGemm", {3, 5}}};
+  for (const auto& [domain, op_type, inputs] : kProducts) {
+    if (node.is(op_type, domain)) return &inputs;
+  }
+  return nullptr;
 }
 
 Value* constant_weight(const Node& node) {
@@ -105,10 +113,12 @@ std::optional<int> weight_channel_axis(const Node& node) {
 std::optional<std::int64_t> multiply_accumulates(const Node& node, const ValueFacts* first_input,
                                                  const ValueFacts* first_output) {
   const std::string& type = node.op_type();
-  const bool convolution = type == "Conv" || type == "FusedConv" || integer_weight_input(node).has_value();
+  const IntegerProduct* integers = integer_product(node);
+  const bool convolution =
+      type == "Conv" || type == "FusedConv" || type == "ConvInteger" || type == "QLinearConv";
   const bool transposed = type == "ConvTranspose";
-  const bool matrix =
-      type == "Gemm" || type == "MatMul" || type == "MatMulInteger" || type == "QLinearMatMul";
+  const bool gemm = type == "Gemm" || type == "QGemm";
+  const bool matrix = gemm || type == "MatMul" || type == "MatMulInteger" || type == "QLinearMatMul";
   if (find_operator(node) == nullptr || (!convolution && !transposed && !matrix)) return 0;
   if (first_input == nullptr || first_output == nullptr || !first_input->type.shape ||
       !first_output->type.shape) {
@@ -117,12 +127,12 @@ std::optional<std::int64_t> multiply_accumulates(const Node& node, const ValueFa
   const Shape& input = *first_input->type.shape;
   const Shape& output = *first_output->type.shape;
   if (matrix) {
-    const bool trans_a = type == "Gemm" && node.int_attribute("transA", 0) != 0;
+    const bool trans_a = gemm && node.int_attribute("transA", 0) != 0;
     return multiplied(product(output, 0), extent(input, trans_a ? 0 : -1));
   }
   // Conv: each output element takes (channels / group) x kernel products; ConvTranspose: each input element
   // makes them.
-  const std::size_t position = integer_weight_input(node).value_or(1);
+  const std::size_t position = integers != nullptr ? integers->weight : 1;
   const Value* weight = node.input(position);
   if (weight != nullptr && weight->producer() != nullptr && weight->producer()->is("DequantizeLinear")) {
     weight = weight->producer()->input(0);

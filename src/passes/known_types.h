@@ -24,8 +24,8 @@ class KnownTypes {
   const Type* type(const Value* value) {
     const Result<ShapeTable>& table = cache_->of(graph_);
     if (!table.ok()) return nullptr;
-    const auto found = table->find(value);
-    return found != table->end() ? &found->second.type : nullptr;
+    const ValueFacts* facts = table->find(value);
+    return facts != nullptr ? &facts->type : nullptr;
   }
 
  private:

@@ -57,8 +57,10 @@ Value* add_integers(Graph& graph, std::string_view stem, const std::vector<std::
 }
 
 void for_each_graph(Graph& graph, const std::function<void(Graph&)>& visit) {
-  for (Node* node : graph.nodes_snapshot()) {
-    for (Graph* inner : node->subgraphs()) for_each_graph(*inner, visit);
+  if (graph.has_subgraphs()) {
+    for (Node* node : graph.nodes_snapshot()) {
+      for (Graph* inner : node->subgraphs()) for_each_graph(*inner, visit);
+    }
   }
   visit(graph);
 }

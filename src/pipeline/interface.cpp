@@ -119,10 +119,9 @@ Status complete_outputs(Graph& graph) {
   }
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
     GraphOutput& slot = graph.output_slot(i);
-    const auto found = shapes->find(slot.value);
-    if (found == shapes->end() || !found->second.type.shape.has_value() || !slot.type.shape.has_value())
-      continue;
-    const Shape& known = *found->second.type.shape;
+    const ValueFacts* facts = shapes->find(slot.value);
+    if (facts == nullptr || !facts->type.shape.has_value() || !slot.type.shape.has_value()) continue;
+    const Shape& known = *facts->type.shape;
     for (std::size_t axis = 0; axis < known.size() && known.size() == slot.type.shape->size(); ++axis) {
       Dim& dim = (*slot.type.shape)[axis];
       if (!dim.known() && known[axis].known()) dim = known[axis];

@@ -38,7 +38,8 @@ struct ModelState {
 };
 
 Size size_of(const Graph& graph) {
-  Size size{.nodes = graph.node_count(), .constants = graph.constants().size()};
+  Size size{.nodes = graph.node_count(), .constants = graph.constant_count()};
+  if (!graph.has_subgraphs()) return size;
   for (const Node* node : graph.nodes()) {
     for (const Graph* inner : node->subgraphs()) {
       const Size more = size_of(*inner);

@@ -88,9 +88,9 @@ class IntegerSteps {
     }
     std::optional<QuantParams> params = tensor_params(constant_at(step, 1), constant_at(step, 2));
     if (params && type == "DequantizeLinear" && constant_at(step, 2) == nullptr) {
-      const auto found = plan_.options_.facts->find(step.node->input(0));
-      if (found == plan_.options_.facts->end() || !is_byte(found->second.type.element)) return std::nullopt;
-      params->type = found->second.type.element;
+      const ValueFacts* facts = plan_.options_.facts->find(step.node->input(0));
+      if (facts == nullptr || !is_byte(facts->type.element)) return std::nullopt;
+      params->type = facts->type.element;
     }
     return params;
   }
@@ -172,9 +172,8 @@ class IntegerSteps {
   }
 
   const Shape* shape_of(const Value* value) const {
-    const auto found = plan_.options_.facts->find(value);
-    return found != plan_.options_.facts->end() && found->second.type.shape ? &*found->second.type.shape
-                                                                            : nullptr;
+    const ValueFacts* facts = plan_.options_.facts->find(value);
+    return facts != nullptr && facts->type.shape ? &*facts->type.shape : nullptr;
   }
 
   // -- rewriting

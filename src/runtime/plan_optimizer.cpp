@@ -105,9 +105,8 @@ class PlanOptimizer {
   }
 
   const Shape* shape_of(const Value* value) const {
-    const auto found = plan_.options_.facts->find(value);
-    return found != plan_.options_.facts->end() && found->second.type.shape ? &*found->second.type.shape
-                                                                            : nullptr;
+    const ValueFacts* facts = plan_.options_.facts->find(value);
+    return facts != nullptr && facts->type.shape ? &*facts->type.shape : nullptr;
   }
 
   /// As far as can be known: the same rank, and the same known extents behind the batch.

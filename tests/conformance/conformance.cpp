@@ -176,9 +176,9 @@ std::string misjudged(const Graph& graph, const std::vector<Tensor>& outputs) {
   const Result<press::ShapeTable> facts = press::infer_shapes(graph);
   if (!facts.ok()) return "shape inference: " + facts.error().message();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const auto found = facts->find(graph.outputs()[i].value);
-    if (found == facts->end() || !found->second.type.is_tensor()) continue;
-    const Type& type = found->second.type;
+    const press::ValueFacts* found = facts->find(graph.outputs()[i].value);
+    if (found == nullptr || !found->type.is_tensor()) continue;
+    const Type& type = found->type;
     bool right = type.element == DataType::kUndefined || type.element == outputs[i].type();
     if (type.shape) {
       right = right && type.shape->size() == outputs[i].rank();

@@ -116,6 +116,26 @@ TEST(Graph, SetOutputMovesTheUse) {
   expect_sound(model);
 }
 
+TEST(Graph, KnowsHowManyConstantsAndWhetherSubgraphsThereAre) {
+  const Model model = parse(R"(d = If(x) <then_branch = t () => (float[N] o) { o = Neg(x) }> y = Relu(x))");
+  Graph& graph = *model.graph;
+  EXPECT_TRUE(graph.has_subgraphs());
+  Node* condition = node(model, "If");
+  const AttributeValue branch = condition->attribute("then_branch")->value;
+  condition->remove_attribute("then_branch");
+  EXPECT_FALSE(graph.has_subgraphs());
+  condition->set_attribute("then_branch", branch);
+  EXPECT_TRUE(condition->has_subgraphs());
+  EXPECT_TRUE(graph.has_subgraphs());
+  graph.erase(condition);
+  EXPECT_FALSE(graph.has_subgraphs());
+
+  Value* constant = graph.add_constant(Tensor::scalar(1.0F));
+  EXPECT_EQ(graph.constant_count(), 1u);
+  graph.erase(constant);
+  EXPECT_EQ(graph.constant_count(), 0u);
+}
+
 TEST(Graph, FreshNamesAreNew) {
   Graph graph;
   EXPECT_EQ(graph.fresh_name("a"), "a");

@@ -13,6 +13,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,8 @@
 
 #include "press/ir/tensor.h"
 #include "press/ir/type.h"
+#include "press/support/hash_set.h"
+#include "press/support/rare_text.h"
 #include "press/support/result.h"
 
 namespace press {
@@ -44,9 +47,9 @@ using AttributeValue =
 struct Attribute {
   std::string name;
   AttributeValue value;
-  std::string opaque;  // what else the file said of it (doc string)
+  RareText opaque = {};  // what else the file said of it (doc string)
   /// In the body of a function: the attribute of the call that this one takes its value from, or empty.
-  std::string reference = {};
+  RareText reference = {};
 };
 
 /// A model-local function (ONNX's FunctionProto): nodes of its domain and name stand for its body. Functions
@@ -66,9 +69,17 @@ struct Use {
   std::size_t index = 0;
 };
 
+/// Only graphs make nodes and values.
+class GraphKey {
+  friend class Graph;
+  GraphKey() = default;
+};
+
 class Value {
  public:
   enum class Origin { kGraphInput, kConstant, kNodeOutput };
+
+  Value(GraphKey key, Graph* graph, Origin origin, std::string name, std::size_t number);
 
   Origin origin() const { return origin_; }
   bool is_constant() const { return origin_ == Origin::kConstant; }
@@ -106,9 +117,9 @@ class Value {
 
   /// What else the file said of it, and of its tensor. `sparse`: the SparseTensorProto that a constant came
   /// from, until it is replaced.
-  std::string opaque;
-  std::string tensor_opaque;
-  std::string sparse;
+  RareText opaque;
+  RareText tensor_opaque;
+  RareText sparse;
   /// Position in the file's list of graph inputs for constants that IR versions before 4 list there; else
   /// negative.
   std::int64_t legacy_input_position = -1;
@@ -116,8 +127,6 @@ class Value {
  private:
   friend class Graph;
   friend class Node;
-  Value(Graph* graph, Origin origin, std::string name, std::size_t number)
-      : graph_(graph), origin_(origin), number_(number), name_(std::move(name)) {}
   void add_use(Node* node, std::size_t index);
   void remove_use(std::size_t slot);
 
@@ -129,17 +138,19 @@ class Value {
   Tensor tensor_;
   Node* producer_ = nullptr;
   std::size_t producer_index_ = 0;
-  std::vector<Use> uses_;
-  std::list<std::unique_ptr<Value>>::iterator position_;
+  std::pmr::vector<Use> uses_;
+  std::pmr::list<Value*>::iterator position_;
 };
 
 class Node {
  public:
+  Node(GraphKey key, Graph* graph, std::string op_type, std::string domain);
+
   const std::string& op_type() const { return op_type_; }
   /// "" for the ONNX domain ("ai.onnx" is read as "").
-  const std::string& domain() const { return domain_; }
+  const std::string& domain() const { return domain_.text(); }
   bool is(std::string_view op_type, std::string_view domain = "") const {
-    return op_type_ == op_type && domain_ == domain;
+    return op_type_ == op_type && std::string_view(domain_) == domain;
   }
   void set_op_type(std::string op_type);
 
@@ -177,6 +188,7 @@ class Node {
   void set_attribute(std::string name, AttributeValue value);
   void remove_attribute(std::string_view name);
 
+  bool has_subgraphs() const { return has_subgraphs_; }
   /// All subgraphs, in the order of the attributes.
   std::vector<Graph*> subgraphs() const;
 
@@ -185,7 +197,7 @@ class Node {
   Node* next() const;
   Node* previous() const;
 
-  std::string opaque;
+  RareText opaque;
 
  private:
   friend class Graph;
@@ -194,17 +206,18 @@ class Node {
     Value* value = nullptr;
     std::size_t use_slot = 0;  // where this input stands in value->uses()
   };
-  Node(Graph* graph, std::string op_type, std::string domain)
-      : graph_(graph), op_type_(std::move(op_type)), domain_(std::move(domain)) {}
+
+  void attributes_changed();
 
   Graph* graph_;
+  bool has_subgraphs_ = false;
   std::string op_type_;
-  std::string domain_;
+  RareText domain_;
   std::string name_;
-  std::vector<Input> inputs_;
-  std::vector<Value*> outputs_;
+  std::pmr::vector<Input> inputs_;
+  std::pmr::vector<Value*> outputs_;
   std::vector<Attribute> attributes_;
-  std::list<std::unique_ptr<Node>>::iterator position_;
+  std::pmr::list<Node*>::iterator position_;
 };
 
 /// A result of the graph. The slot's name and type belong to the interface, whatever value fills it.
@@ -232,7 +245,7 @@ struct NodeSpec {
 class Graph {
  public:
   /// `outer`: the node's graph for a subgraph; null for a model's graph.
-  explicit Graph(Graph* outer = nullptr) : outer_(outer) {}
+  explicit Graph(Graph* outer = nullptr);
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
   ~Graph();
@@ -265,27 +278,11 @@ class Graph {
   // -------------------------------------------------------------------------------------------------
 
   /// The nodes in order. The current node may be erased while iterating with nodes_snapshot() only.
-  class NodeIterator {
-   public:
-    using Base = std::list<std::unique_ptr<Node>>::const_iterator;
-    explicit NodeIterator(Base base) : base_(base) {}
-    Node* operator*() const { return base_->get(); }
-    NodeIterator& operator++() {
-      ++base_;
-      return *this;
-    }
-    friend bool operator==(const NodeIterator&, const NodeIterator&) = default;
-
-   private:
-    Base base_;
-  };
-  struct NodeRange {
-    NodeIterator first, last;
-    NodeIterator begin() const { return first; }
-    NodeIterator end() const { return last; }
-  };
-  NodeRange nodes() const { return {NodeIterator(nodes_.begin()), NodeIterator(nodes_.end())}; }
+  const std::pmr::list<Node*>& nodes() const { return nodes_; }
   std::size_t node_count() const { return nodes_.size(); }
+  std::size_t constant_count() const { return constant_count_; }
+  /// True where a node of this graph holds subgraphs.
+  bool has_subgraphs() const { return nodes_with_subgraphs_ > 0; }
   /// The nodes of this moment, for loops that add and erase.
   std::vector<Node*> nodes_snapshot() const;
 
@@ -296,8 +293,9 @@ class Graph {
   /// Above the number of every value of the model, those of subgraphs included.
   std::size_t value_bound() const;
 
-  /// All values in a fixed order: as they were added.
-  std::vector<Value*> values() const;
+  /// All values in a fixed order: as they were added. None may be erased meanwhile.
+  const std::pmr::list<Value*>& values() const { return values_; }
+  /// The constants of this moment.
   std::vector<Value*> constants() const;
 
   // -- edits
@@ -344,6 +342,8 @@ class Graph {
   friend class Node;
   friend class Value;
   Value* new_value(Value::Origin origin, std::string name);
+  void forget(Value* value);
+  std::pmr::polymorphic_allocator<> memory();
   Graph& outermost();
   void count_edit() { ++outermost().edits_; }
 
@@ -351,13 +351,19 @@ class Graph {
   std::string name_;
   std::vector<std::pair<std::string, std::int64_t>> opsets_;
   std::vector<std::shared_ptr<const Function>> functions_;
-  std::list<std::unique_ptr<Node>> nodes_;
-  std::list<std::unique_ptr<Value>> values_;
+  // Holds nodes, values, their places, inputs and uses, those of a kind side by side in the order in which
+  // they were made: walks over 100,000 of them wait for memory otherwise.
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::list<Node*> nodes_;
+  std::pmr::list<Value*> values_;
+  std::size_t nodes_with_subgraphs_ = 0;
+  std::size_t constant_count_ = 0;
   std::vector<Value*> inputs_;
   std::vector<GraphOutput> outputs_;
   std::uint64_t edits_ = 0;       // of the outermost graph: edits of the whole model,
   std::size_t values_added_ = 0;  // and values that it has ever had
-  std::unordered_map<std::string, std::size_t> used_names_;  // name or stem -> next suffix to try
+  HashSet used_names_;            // that values of this graph have or had
+  std::unordered_map<std::string, std::size_t> next_suffixes_;  // of stems of fresh names
 };
 
 /// A model: its graph and what the file says around it.

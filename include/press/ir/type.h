@@ -8,6 +8,7 @@
 
 #include "press/ir/data_type.h"
 #include "press/ir/tensor.h"
+#include "press/support/rare_text.h"
 
 namespace press {
 
@@ -22,16 +23,16 @@ class Dim {
   bool named() const { return !known() && !symbol_.empty(); }
   /// The known extent; negative where it is not known.
   std::int64_t value() const { return value_; }
-  const std::string& symbol() const { return symbol_; }
+  const std::string& symbol() const { return symbol_.text(); }
 
   /// The same known extent or the same name; an unknown dim equals none, not even itself.
   friend bool same(const Dim& a, const Dim& b) {
-    return a.known() ? a.value_ == b.value_ : a.named() && !b.known() && a.symbol_ == b.symbol_;
+    return a.known() ? a.value_ == b.value_ : a.named() && !b.known() && a.symbol() == b.symbol();
   }
 
  private:
   std::int64_t value_ = -1;
-  std::string symbol_;
+  RareText symbol_;
 };
 
 using Shape = std::vector<Dim>;
@@ -46,7 +47,7 @@ std::optional<Dims> known_dims(const Shape& shape);
 struct Type {
   DataType element = DataType::kUndefined;
   std::optional<Shape> shape;  // nullopt: not even the rank is known
-  std::string opaque;  // bytes of the TypeProto of a sequence, map, optional or sparse tensor; else empty
+  RareText opaque;  // bytes of the TypeProto of a sequence, map, optional or sparse tensor; else empty
 
   bool is_tensor() const { return opaque.empty(); }
 };

@@ -6,8 +6,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "press/ir/graph.h"
@@ -25,8 +28,8 @@ struct ValueFacts {
 /// open. Errors (kInput): attributes or input types that the operator does not allow.
 class ShapeContext {
  public:
-  ShapeContext(const Node& node, std::vector<const ValueFacts*> inputs, std::vector<ValueFacts>& outputs)
-      : node_(node), inputs_(std::move(inputs)), outputs_(outputs) {}
+  ShapeContext(const Node& node, std::span<const ValueFacts* const> inputs, std::span<ValueFacts> outputs)
+      : node_(node), inputs_(inputs), outputs_(outputs) {}
 
   const Node& node() const { return node_; }
   std::int64_t opset() const { return node_.graph()->opset(node_.domain()); }
@@ -48,8 +51,8 @@ class ShapeContext {
 
  private:
   const Node& node_;
-  std::vector<const ValueFacts*> inputs_;
-  std::vector<ValueFacts>& outputs_;
+  std::span<const ValueFacts* const> inputs_;
+  std::span<ValueFacts> outputs_;
 };
 using ShapeRule = Status (*)(ShapeContext&);
 
@@ -86,6 +89,15 @@ const OpInfo* find_operator(const Node& node);
 /// Traits of the node's operator; those of an unknown operator promise nothing (not even pure).
 const OpTraits& traits(const Node& node);
 
+/// Inputs of an operator on integers (ConvInteger, QLinearMatMul, …), which carries no weight trait: its
+/// weight and the weight's zero point.
+struct IntegerProduct {
+  std::size_t weight;
+  std::size_t zero_point;
+};
+/// Null for other operators.
+const IntegerProduct* integer_product(const Node& node);
+
 /// The linear operator's weight as a constant of the graph, or null.
 Value* constant_weight(const Node& node);
 
@@ -99,7 +111,29 @@ std::optional<std::int64_t> multiply_accumulates(const Node& node, const ValueFa
                                                  const ValueFacts* first_output);
 
 /// Facts of every value of a graph and its subgraphs.
-using ShapeTable = std::unordered_map<const Value*, ValueFacts>;
+class ShapeTable {
+ public:
+  /// Null for a value that the graph did not have, and for null.
+  const ValueFacts* find(const Value* value) const {
+    if (value == nullptr || value->number() >= facts_.size()) return nullptr;
+    const auto& [known, facts] = facts_[value->number()];
+    return known == value ? &facts : nullptr;
+  }
+  bool contains(const Value* value) const { return find(value) != nullptr; }
+  /// For values that the graph had.
+  const ValueFacts& at(const Value* value) const { return *find(value); }
+
+  /// The facts to fill in, made where there are none; of values with numbers below that of `resize`.
+  ValueFacts& operator[](const Value* value) {
+    auto& [known, facts] = facts_[value->number()];
+    known = value;
+    return facts;
+  }
+  void resize(std::size_t value_bound) { facts_.resize(value_bound); }
+
+ private:
+  std::vector<std::pair<const Value*, ValueFacts>> facts_;  // by number of the value
+};
 
 struct ShapeInferenceOptions {
   /// Extents to put in the place of named or unknown dims of the graph's inputs: "N" -> 1. The key "" stands

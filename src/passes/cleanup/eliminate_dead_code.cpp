@@ -18,8 +18,7 @@ namespace {
 bool is_pure(const Node& node) {
   if (!traits(node).pure) return false;
   for (const Graph* inner : node.subgraphs()) {
-    if (!std::ranges::all_of(inner->nodes_snapshot(), [](const Node* one) { return is_pure(*one); }))
-      return false;
+    if (!std::ranges::all_of(inner->nodes(), [](const Node* one) { return is_pure(*one); })) return false;
   }
   return true;
 }

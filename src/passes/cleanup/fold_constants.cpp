@@ -116,8 +116,8 @@ class Folder {
       return;
     }
     if (shapes != nullptr && node.output_count() == 1 && !has_only_constants(node)) {
-      const auto found = shapes->find(node.output());
-      const auto tensor = found != shapes->end() ? known_tensor(found->second) : std::nullopt;
+      const ValueFacts* facts = shapes->find(node.output());
+      const auto tensor = facts != nullptr ? known_tensor(*facts) : std::nullopt;
       if (tensor.has_value()) replace(graph, node, {&*tensor, 1});
       return;
     }

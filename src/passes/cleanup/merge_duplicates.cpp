@@ -75,7 +75,10 @@ bool same_computation(const Node& a, const Node& b) {
 
 std::uint64_t key_of(const Node& node) {
   std::uint64_t key = hash_bytes(node.op_type(), hash_bytes(node.domain()));
-  for (const Value* input : node.inputs()) key = hash_combine(key, reinterpret_cast<std::uintptr_t>(input));
+  for (std::size_t i = 0; i < node.input_count(); ++i) {
+    const Value* input = node.input(i);
+    key = hash_combine(key, input != nullptr ? input->number() + 1 : 0);
+  }
   return key;
 }
 

@@ -88,14 +88,10 @@ std::vector<ChannelReader> readers_of(const Graph& graph, const ChannelGroup& gr
 class Operations {
  public:
   Operations(const Graph& graph, const ShapeTable& facts) {
-    const auto find = [&](const Value* value) {
-      const auto found = facts.find(value);
-      return found == facts.end() ? nullptr : &found->second;
-    };
     for (const Node* node : graph.nodes()) {
       const Value* weight = constant_weight(*node);
       const std::optional<std::int64_t> macs =
-          multiply_accumulates(*node, find(node->input(0)), find(node->output()));
+          multiply_accumulates(*node, facts.find(node->input(0)), facts.find(node->output()));
       if (!macs) continue;
       total_ += static_cast<double>(*macs);
       if (weight != nullptr) layers_[weight] += static_cast<double>(*macs);

@@ -115,8 +115,8 @@ const ChannelGraph::Label* ChannelRules::label(const Value* value) const {
 }
 
 const Shape* ChannelRules::shape(const Value* value) const {
-  const auto found = facts_.find(value);
-  return found != facts_.end() && found->second.type.shape ? &*found->second.type.shape : nullptr;
+  const ValueFacts* known = facts_.find(value);
+  return known != nullptr && known->type.shape ? &*known->type.shape : nullptr;
 }
 
 std::optional<std::size_t> ChannelRules::rank(const Value* value) const {

@@ -138,9 +138,8 @@ class Converter {
  private:
   DataType type_of(const Value* value) const {
     if (value->tensor() != nullptr) return value->tensor()->type();
-    const auto found = types_.find(value);
-    if (found != types_.end() && found->second.type.element != DataType::kUndefined)
-      return found->second.type.element;
+    const ValueFacts* known = types_.find(value);
+    if (known != nullptr && known->type.element != DataType::kUndefined) return known->type.element;
     return value->type().element;
   }
   bool is_float(const Value* value) const { return value != nullptr && type_of(value) == DataType::kFloat; }
@@ -444,7 +443,7 @@ Result<std::vector<const Value*>> values_to_convert(const Model& model) {
   std::vector<const Value*> values;
   for (const Value* value : model.graph->values()) {
     const auto known = types.find(value);
-    const DataType element = known != types.end() ? known->second.type.element : value->type().element;
+    const DataType element = known != nullptr ? known->type.element : value->type().element;
     if (!value->is_constant() && element == DataType::kFloat) values.push_back(value);
   }
   return values;

@@ -187,8 +187,8 @@ struct Context {
   const ShapeTable& shapes;
 
   std::optional<Shape> shape(const Value* value) const {
-    const auto found = shapes.find(value);
-    return found != shapes.end() ? found->second.type.shape : std::nullopt;
+    const ValueFacts* known = shapes.find(value);
+    return known != nullptr ? known->type.shape : std::nullopt;
   }
 };
 
