@@ -24,9 +24,9 @@ std::optional<std::vector<std::int64_t>> constant_integers(const Tensor& tensor)
     case DataType::kFloat: {
       std::vector<std::int64_t> result;
       for (const float value : tensor.data<float>()) {
-        // What is no whole number cannot be an extent either.
-        const bool whole = std::abs(value) < 1e15F && value == std::floor(value);
-        result.push_back(whole ? static_cast<std::int64_t>(value) : -1);
+        // What is no whole number cannot be an extent either: these are weights.
+        if (!(std::abs(value) < 1e15F) || value != std::floor(value)) return std::nullopt;
+        result.push_back(static_cast<std::int64_t>(value));
       }
       return result;
     }

@@ -10,12 +10,17 @@ namespace press {
 namespace detail {
 
 template <typename T>
-double widen(T value) {
+auto as_number(T value) {
   if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
     return to_float(value);
   } else {
     return value;
   }
+}
+
+template <typename T>
+double widen(T value) {
+  return as_number(value);
 }
 
 template <typename T>

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <numeric>
+#include <span>
 
 #include "passes/floats.h"
 #include "passes/match.h"
@@ -26,11 +29,14 @@ std::size_t position(int input) {
 }
 
 bool is_finite(const Tensor& tensor) {
-  bool finite = true;
+  unsigned others = 0;
   with_float_type(tensor.type(), [&]<typename T>() {
-    for (const T element : tensor.data<T>()) finite &= std::isfinite(detail::widen(element));
+    for (const T element : tensor.data<T>()) {
+      const auto number = detail::as_number(element);
+      others |= static_cast<unsigned>(!(number - number == 0));  // as ∞ - ∞; vectorized, unlike isfinite()
+    }
   });
-  return finite;
+  return others == 0;
 }
 
 /// The numbers as a tensor of `type`; nullopt where one does not fit.
@@ -97,11 +103,12 @@ std::optional<LinearOperator> LinearOperator::read(Node& node, std::string& reas
   linear.extent_ = dims[position(*axis)];
   linear.inner_ = 1;
   for (std::size_t i = position(*axis) + 1; i < dims.size(); ++i) linear.inner_ *= dims[i];
-  if (node.is("ConvTranspose")) linear.groups_ = node.int_attribute("group", 1);
-  if (linear.groups_ < 1 || dims[0] % linear.groups_ != 0) {
+  const std::int64_t groups = node.int_attribute("group", 1);
+  if (groups < 1 || dims[0] % groups != 0) {
     return decline(reason, "the weight of {} is {}, which does not divide into {} groups", node.label(),
-                   to_string(dims), linear.groups_);
+                   to_string(dims), groups);
   }
+  if (node.is("ConvTranspose")) linear.groups_ = groups;
   return linear;
 }
 
@@ -147,11 +154,34 @@ void LinearOperator::for_each_input_run(Visit&& visit) const {
   }
 }
 
-std::vector<double> LinearOperator::numbers() const {
-  std::vector<double> numbers(static_cast<std::size_t>(weight_.size()));
-  for_each_float(weight_,
-                 [&](std::int64_t i, double element) { numbers[static_cast<std::size_t>(i)] = element; });
-  return numbers;
+std::vector<double> LinearOperator::sums_over_inputs(const std::vector<double>& factors) const {
+  std::vector<double> sums(static_cast<std::size_t>(output_channels()));
+  const bool is_conv = node_->is("Conv");
+  with_float_type(weight_.type(), [&]<typename T>() {
+    const std::span<const T> elements = weight_.data<T>();
+    if (!is_conv && (!node_->is("Gemm") || node_->int_attribute("transB", 0) == 0)) {
+      for (std::size_t first = 0, i = 0; first < elements.size(); first += sums.size(), ++i) {
+        for (std::size_t o = 0; o < sums.size(); ++o)
+          sums[o] += detail::widen(elements[first + o]) * factors[i % factors.size()];
+      }
+      return;
+    }
+    // One row an output channel; the rows of a group see the same inputs, `run` elements each.
+    const std::size_t row = elements.size() / sums.size();
+    const auto inputs = static_cast<std::size_t>(weight_.dims()[1]);
+    const std::size_t run = row / inputs, rows_of_a_group = sums.size() * inputs / factors.size();
+    std::vector<double> of_row(row);
+    for (std::size_t o = 0; o < sums.size(); ++o) {
+      if (o % rows_of_a_group == 0) {
+        const std::size_t first = o / rows_of_a_group * inputs;
+        for (std::size_t i = 0; i < row; ++i) of_row[i] = factors[first + i / run];
+      }
+      const auto weights = elements.subspan(o * row, row);
+      sums[o] = std::transform_reduce(weights.begin(), weights.end(), of_row.begin(), 0.0, std::plus<>(),
+                                      [](T weight, double factor) { return detail::widen(weight) * factor; });
+    }
+  });
+  return sums;
 }
 
 template <typename ForEachRun>
@@ -240,15 +270,8 @@ bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::s
   if (!new_bias.has_value()) return false;
   const double alpha = node_->is("Gemm") ? node_->float_attribute("alpha", 1.0F) : 1.0;
   if (shifts) {
-    std::vector<double> shifted = numbers();
-    for_each_input_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
-      const double shift = alpha * affine.shift[static_cast<std::size_t>(channel)];
-      for (std::int64_t i = first; i < first + count; ++i) shifted[static_cast<std::size_t>(i)] *= shift;
-    });
-    for_each_output_run([&](std::int64_t channel, std::int64_t first, std::int64_t count) {
-      double& sum = (*new_bias)[static_cast<std::size_t>(channel)];
-      for (std::int64_t i = first; i < first + count; ++i) sum += shifted[static_cast<std::size_t>(i)];
-    });
+    const std::vector<double> sums = sums_over_inputs(affine.shift);
+    for (std::size_t o = 0; o < sums.size(); ++o) (*new_bias)[o] += alpha * sums[o];
   }
   const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
   const bool needs_bias = has_bias || shifts;

@@ -55,7 +55,8 @@ class LinearOperator {
   void for_each_output_run(Visit&& visit) const;
   template <typename Visit>
   void for_each_input_run(Visit&& visit) const;
-  std::vector<double> numbers() const;
+  /// Σ W[o,i]·factors[i] for each output channel o; not for ConvTranspose.
+  std::vector<double> sums_over_inputs(const std::vector<double>& factors) const;
   /// The weight with every run multiplied by its channel's factor, computed in double and rounded once;
   /// nullopt where that is not finite. `for_each_run(visit)` is one of the two above.
   template <typename ForEachRun>
