@@ -22,7 +22,7 @@ Type type_of(const Tensor& tensor) {
 }  // namespace
 
 Value::Value(GraphKey /*key*/, Graph* graph, Origin origin, std::string name, std::size_t number)
-    : graph_(graph), origin_(origin), number_(number), name_(std::move(name)), uses_(graph->memory()) {}
+    : graph_(graph), origin_(origin), number_(number), uses_(graph->memory()), name_(std::move(name)) {}
 
 void Value::set_name(std::string name) {
   graph_->count_edit();

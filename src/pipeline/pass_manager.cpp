@@ -169,7 +169,7 @@ class Manager {
     bool changed = false;
     if (!state_.is_untouched(model_)) {
       PRESS_TRY(verify(*model_.graph));
-      if (rewrites > 0 && remove_dead_code(*model_.graph) > 0) PRESS_TRY(verify(*model_.graph));
+      if (rewrites > 0) remove_dead_code(*model_.graph);
       ModelState now = state_of(model_);
       changed = !now.says_the_same_as(state_);
       state_ = std::move(now);

@@ -130,15 +130,16 @@ class Value {
   void add_use(Node* node, std::size_t index);
   void remove_use(std::size_t slot);
 
+  // What every walk asks for first.
   Graph* graph_;
   Origin origin_;
   std::size_t number_;
-  std::string name_;
-  Type type_;
-  Tensor tensor_;
   Node* producer_ = nullptr;
   std::size_t producer_index_ = 0;
   std::pmr::vector<Use> uses_;
+  Tensor tensor_;
+  Type type_;
+  std::string name_;
   std::pmr::list<Value*>::iterator position_;
 };
 
@@ -209,14 +210,15 @@ class Node {
 
   void attributes_changed();
 
+  // What every walk asks for first.
   Graph* graph_;
-  bool has_subgraphs_ = false;
   std::string op_type_;
   RareText domain_;
-  std::string name_;
+  bool has_subgraphs_ = false;
   std::pmr::vector<Input> inputs_;
   std::pmr::vector<Value*> outputs_;
   std::vector<Attribute> attributes_;
+  std::string name_;
   std::pmr::list<Node*>::iterator position_;
 };
 
