@@ -529,9 +529,12 @@ class RandomGraph {
         Value* positive = node("Add", {node("Mul", {v, v}), scalar(0.5F)});
         return push(node("Div", {v, node("Sqrt", {positive})}), x.dims);
       }
-      default: {  // LayerNormalization
+      default: {  // LayerNormalization, InstanceNormalization
         if (x.dims.size() < 2 || x.dims.back() < 2) return;
-        const std::vector<std::int64_t> axes = {-1};
+        const bool instance = x.dims.size() == 4 && coin();
+        const std::vector<std::int64_t> axes =
+            instance ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{-1};
+        const Dims parameters = instance ? Dims{x.dims[1], 1, 1} : Dims{x.dims.back()};
         const auto mean = [&](Value* of) {
           return opset_ >= 18 ? node("ReduceMean", {of, integers(axes)})
                               : node("ReduceMean", {of}, {ints("axes", axes)});
@@ -540,8 +543,8 @@ class RandomGraph {
         Value* square = coin() ? node("Mul", {centred, centred}) : node("Pow", {centred, scalar(2.0F)});
         Value* deviation = node("Sqrt", {node("Add", {mean(square), scalar(1e-3F)})});
         Value* normal = node("Div", {centred, deviation});
-        Value* scaled = node("Mul", {normal, constant({x.dims.back()}, 0.5F, 1.5F)});
-        return push(node("Add", {scaled, constant({x.dims.back()}, -0.5F, 0.5F)}), x.dims);
+        Value* scaled = node("Mul", {normal, constant(parameters, 0.5F, 1.5F)});
+        return push(node("Add", {scaled, constant(parameters, -0.5F, 0.5F)}), x.dims);
       }
     }
   }
