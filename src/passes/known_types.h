@@ -11,8 +11,7 @@
 namespace press {
 
 /// Types as shape inference finds them, inferred when the first one is asked for and no pass before has done
-/// so. A pass that adds values while it asks must not ask for constants: their addresses may be those of
-/// values that are gone.
+/// so; of values that were there then.
 class KnownTypes {
  public:
   KnownTypes(const Graph& graph, const PassContext& context)
