@@ -256,13 +256,14 @@ std::int64_t Graph::opset(std::string_view domain) const {
 
 void Graph::set_opset(std::string domain, std::int64_t version) {
   count_edit();
-  for (auto& [imported, current] : opsets_) {
+  auto& opsets = outermost().opsets_;
+  for (auto& [imported, current] : opsets) {
     if (imported == domain) {
       current = version;
       return;
     }
   }
-  opsets_.emplace_back(std::move(domain), version);
+  opsets.emplace_back(std::move(domain), version);
 }
 
 const std::vector<std::shared_ptr<const Function>>& Graph::functions() const {
@@ -278,7 +279,7 @@ const Function* Graph::called_function(const Node& node) const {
 
 void Graph::add_function(std::shared_ptr<const Function> function) {
   count_edit();
-  functions_.push_back(std::move(function));
+  outermost().functions_.push_back(std::move(function));
 }
 
 std::size_t Graph::erase_unused_functions(std::optional<std::string_view> domain) {

@@ -36,7 +36,8 @@ struct Outcome {
 std::vector<PassGroup> random_passes(std::mt19937_64& random, bool only_exact) {
   std::vector<std::string> names;
   for (const PassInfo& pass : all_passes()) {
-    const bool wanted = pass.family == "cleanup" || pass.family == "fuse" || pass.name == "upgrade_opset";
+    const bool wanted = pass.family == "cleanup" || pass.family == "fuse" || pass.family == "functions" ||
+                        pass.name == "upgrade_opset";
     if (wanted && (!only_exact || pass.numerics == Numerics::kExact)) names.emplace_back(pass.name);
   }
   std::vector<PassGroup> groups(1 + random() % 3);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
@@ -146,7 +147,8 @@ class RandomGraph {
          &RandomGraph::pattern,     &RandomGraph::pattern,       &RandomGraph::twin,
          &RandomGraph::branches,    &RandomGraph::condition,     &RandomGraph::resize,
          &RandomGraph::sandwich,    &RandomGraph::sandwich,      &RandomGraph::sandwich,
-         &RandomGraph::turned,      &RandomGraph::turned,        &RandomGraph::projections});
+         &RandomGraph::turned,      &RandomGraph::turned,        &RandomGraph::projections,
+         &RandomGraph::called});
     (this->*kSteps[below(kSteps.size())])();
   }
 
@@ -446,6 +448,38 @@ class RandomGraph {
     push(product, dims);
   }
 
+  /// Calls of functions of the model, one of which calls the other.
+  void called() {
+    if (opset_ < 13) return;
+    const auto add = [&](std::string name, const auto& body) {
+      auto function = std::make_shared<Function>(Function{.domain = "local", .name = std::move(name)});
+      Graph& graph = *function->body;
+      graph.set_opset("", opset_);
+      graph.set_opset("local", 1);
+      graph.add_output("b", body(graph, graph.add_input("a", {})), {});
+      graph_->add_function(std::move(function));
+    };
+    const auto made = [](Graph& graph, std::string type, std::vector<Value*> inputs, std::string domain = "",
+                         std::string output = "") {
+      return graph
+          .add_node({.op_type = std::move(type),
+                     .inputs = std::move(inputs),
+                     .outputs = {std::move(output)},
+                     .domain = std::move(domain)})
+          ->output();
+    };
+    if (graph_->functions().empty()) {
+      graph_->set_opset("local", 1);
+      add("Twice", [&](Graph& graph, Value* a) { return made(graph, "Add", {a, a}, "", "b"); });
+      add("Gate", [&](Graph& graph, Value* a) {
+        Value* twice = made(graph, "Twice", {a}, "local");
+        return made(graph, "Mul", {made(graph, "Sigmoid", {twice}), made(graph, "Identity", {a})}, "", "b");
+      });
+    }
+    const Known x = any();
+    push(made(*graph_, coin() ? "Twice" : "Gate", {x.value}, "local"), x.dims);
+  }
+
   void together() {
     const Known a = any(), b = known_[below(known_.size())];
     if (a.dims != b.dims || a.dims.size() < 2) return;
@@ -606,7 +640,8 @@ class RandomGraph {
     Value* again = graph_
                        ->add_node({.op_type = producer->op_type(),
                                    .inputs = producer->inputs(),
-                                   .attributes = producer->attributes()})
+                                   .attributes = producer->attributes(),
+                                   .domain = producer->domain()})
                        ->output();
     push(node("Add", {x.value, again}), x.dims);
   }
