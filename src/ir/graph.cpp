@@ -318,6 +318,7 @@ std::vector<Value*> Graph::constants() const {
 // -- Graph: edits
 // --------------------------------------------------------------------------------------------------
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the name moves into the value
 Value* Graph::new_value(Value::Origin origin, std::string name) {
   used_names_.insert(hash_bytes(name));
   if (origin == Value::Origin::kConstant) ++constant_count_;
