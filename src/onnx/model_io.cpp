@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "onnx/exporter.h"
@@ -54,13 +55,16 @@ class ExternalWeights : public TensorSink {
   }
   std::string location() const override { return location_; }
 
-  template <typename Write>
-  Status write(Write&& write) const {
-    const std::vector<std::byte> padding(kExternalAlignment);
+  std::uint64_t size() const { return end_; }
+
+  /// Calls `visit(Bytes) -> Status` for the pieces of the file in order; they live as long as the weights do.
+  template <typename Visit>
+  Status for_each_piece(Visit&& visit) const {
+    static constexpr std::array<std::byte, kExternalAlignment> kPadding{};
     std::uint64_t position = 0;
     for (const auto& [offset, bytes] : weights_) {
-      PRESS_TRY(write(Bytes(padding).first(static_cast<std::size_t>(offset - position))));
-      PRESS_TRY(write(bytes));
+      PRESS_TRY(visit(Bytes(kPadding).first(static_cast<std::size_t>(offset - position))));
+      PRESS_TRY(visit(bytes));
       position = offset + bytes.size();
     }
     return {};
@@ -72,17 +76,46 @@ class ExternalWeights : public TensorSink {
   std::uint64_t end_ = 0;
 };
 
-/// Writes bytes and lets go of the pages they came from, so that memory does not fill with weights already
-/// written.
-Status write_and_release(AtomicFile& file, Bytes bytes) {
-  constexpr std::size_t kChunk = std::size_t{8} << 20;
-  while (!bytes.empty()) {
-    const Bytes chunk = bytes.first(std::min(bytes.size(), kChunk));
-    PRESS_TRY(file.write(chunk));
-    MappedFile::release(chunk);
-    bytes = bytes.subspan(chunk.size());
+/// Writes pieces many at a time and lets go of the pages they came from, so that memory does not fill with
+/// weights already written.
+class PieceWriter {
+ public:
+  explicit PieceWriter(AtomicFile& file) : file_(file) {}
+
+  /// `bytes` must live until finish().
+  Status add(Bytes bytes) {
+    while (!bytes.empty()) {
+      const Bytes piece = bytes.first(std::min(bytes.size(), kBatch));
+      pieces_.push_back(piece);
+      size_ += piece.size();
+      bytes = bytes.subspan(piece.size());
+      if (size_ >= kBatch) PRESS_TRY(finish());
+    }
+    return {};
   }
-  return {};
+
+  Status finish() {
+    PRESS_TRY(file_.write(pieces_));
+    for (const Bytes piece : pieces_) MappedFile::release(piece);
+    pieces_.clear();
+    size_ = 0;
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kBatch = std::size_t{8} << 20;
+  AtomicFile& file_;
+  std::vector<Bytes> pieces_;
+  std::size_t size_ = 0;
+};
+
+/// All pieces of `source`, a message or weights.
+template <typename Source>
+Status write_pieces(AtomicFile& file, const Source& source) {
+  PRESS_TRY(file.reserve(source.size()));
+  PieceWriter writer(file);
+  PRESS_TRY(source.for_each_piece([&](Bytes bytes) { return writer.add(bytes); }));
+  return writer.finish();
 }
 
 /// Hashes all tensors one by one, so that a fingerprint finds the hashes ready and memory holds one tensor at
@@ -143,7 +176,7 @@ Status save_file(const Model& model, const std::string& path, const SaveOptions&
 
   const AtomicFile::Options file_options{options.overwrite, options.inputs};
   PRESS_ASSIGN(AtomicFile file, AtomicFile::create(path, file_options));
-  PRESS_TRY(message.for_each_piece([&](Bytes bytes) { return write_and_release(file, bytes); }));
+  PRESS_TRY(write_pieces(file, message));
   file.start_flush();  // the disk writes while we read back
   if (!external) {
     if (options.check) PRESS_TRY(check_written(prepared, file, nullptr, location));
@@ -151,7 +184,7 @@ Status save_file(const Model& model, const std::string& path, const SaveOptions&
     return file.commit();
   }
   PRESS_ASSIGN(AtomicFile data, AtomicFile::create(path + ".data", file_options));
-  PRESS_TRY(weights.write([&](Bytes bytes) { return write_and_release(data, bytes); }));
+  PRESS_TRY(write_pieces(data, weights));
   data.start_flush();
   if (options.check) PRESS_TRY(check_written(prepared, file, &data, location));
   PRESS_TRY(data.flush());

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 #include "press/support/text.h"
 
@@ -84,12 +86,31 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
-Status AtomicFile::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_.get(), bytes.data(), std::min<std::size_t>(bytes.size(), 1 << 24));
+Status AtomicFile::reserve(std::uint64_t size) {
+  if (size == 0 || fallocate(file_.get(), 0, 0, static_cast<off_t>(size)) == 0) return {};
+  const bool is_full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+  return is_full ? Status(failed("writing failed")) : Status();
+}
+
+Status AtomicFile::write(std::span<const std::span<const std::byte>> pieces) {
+  constexpr std::size_t kMostPieces = 512, kMostBytes = std::size_t{1} << 24;
+  std::size_t done = 0;  // of the first piece
+  while (!pieces.empty()) {
+    std::vector<iovec> batch;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < std::min(pieces.size(), kMostPieces) && bytes < kMostBytes; ++i) {
+      const std::span<const std::byte> rest = pieces[i].subspan(i == 0 ? done : 0);
+      batch.push_back({const_cast<std::byte*>(rest.data()), std::min(rest.size(), kMostBytes - bytes)});
+      bytes += batch.back().iov_len;
+    }
+    ssize_t written = ::writev(file_.get(), batch.data(), static_cast<int>(batch.size()));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return failed("writing failed");
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    done += static_cast<std::size_t>(written);
+    while (!pieces.empty() && done >= pieces.front().size()) {
+      done -= pieces.front().size();
+      pieces = pieces.subspan(1);
+    }
   }
   return {};
 }

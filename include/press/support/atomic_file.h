@@ -31,8 +31,14 @@ class AtomicFile {
   /// Removes the temporary file where commit() did not rename it.
   ~AtomicFile();
 
+  /// Takes the room on the disk for a file of that size, which is then to be written; a disk that cannot do
+  /// so beforehand is none the worse. Errors (kOutput): the disk is full.
+  Status reserve(std::uint64_t size);
+
   /// Appends. Errors (kOutput): the disk is full, or another failure to write.
-  Status write(std::span<const std::byte> bytes);
+  Status write(std::span<const std::byte> bytes) { return write({&bytes, 1}); }
+  /// Appends all pieces at once, which takes less time than one after another.
+  Status write(std::span<const std::span<const std::byte>> pieces);
 
   /// Lets the disk begin with what has been written, so that flush() waits for less. Does not wait itself.
   void start_flush();
