@@ -123,7 +123,7 @@ class Run {
     PRESS_TRY(prepare_recovery());
     if (prunes_channels()) PRESS_TRY(prune_channels());
     if (prunes_weights()) PRESS_TRY(prune());
-    if (recipe_.cluster) PRESS_TRY(run_groups({family_group("cluster")}));
+    if (recipe_.cluster) PRESS_TRY(cluster());
     if (integers) {
       PRESS_ASSIGN(const std::vector<const Value*> values, values_to_calibrate(model_, context_.quantize));
       PRESS_ASSIGN(const CalibrationTable table, calibrated(values, context_.quantize.observer));
@@ -346,12 +346,14 @@ class Run {
     return {.effort = effort(), .threads = options_.threads, .progress = options_.progress};
   }
 
-  /// Rounding to 8 bits costs so little that only pruning and fewer bits are recovered without being asked.
-  /// In a depthwise layer the errors of a few inputs do not average out: its means are put right.
+  /// Rounding to 8 bits costs so little that only pruning, clusters and fewer bits are recovered without
+  /// being asked. In a depthwise layer the errors of a few inputs do not average out: its means are put
+  /// right.
   Recover effort() const {
     if (recipe_.recover) return *recipe_.recover;
     const bool integers = recipe_.precision == Precision::kInt8 || recipe_.precision == Precision::kDynamic;
-    if (!integers || context_.quantize.weight_bits != 8 || recipe_.prune) return Recover::kFast;
+    if (!integers || context_.quantize.weight_bits != 8 || recipe_.prune || recipe_.cluster)
+      return Recover::kFast;
     const bool depthwise = recipe_.precision == Precision::kInt8 && has_depthwise_layers(*model_.graph);
     return depthwise ? Recover::kBias : Recover::kNone;
   }
@@ -362,7 +364,7 @@ class Run {
     const bool quantizes = recipe_.precision == Precision::kInt8 ||
                            recipe_.precision == Precision::kDynamic ||
                            recipe_.precision == Precision::kWeights;
-    const bool lossy = recipe_.prune || quantizes;
+    const bool lossy = recipe_.prune || recipe_.cluster || quantizes;
     if (!second_order && (!lossy || effort() == Recover::kNone)) return {};
     if (recipe_.calibration.path.empty()) {
       report_.warnings.emplace_back(
@@ -403,9 +405,8 @@ class Run {
 
   /// The weights that are left take over from those that became zero.
   Status refit() {
-    PruneOptions all = context_.prune;
-    all.nodes = prunes_channels() ? NodeSelection() : all.nodes;
-    PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, all));
+    const NodeSelection pruned = prunes_channels() ? NodeSelection() : context_.prune.nodes;
+    PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, pruned));
     const Clock::time_point start = Clock::now();
     PRESS_ASSIGN(const Recovery recovery,
                  recover_pruned(model_, *original_, layers, samples_, recover_options()));
@@ -420,7 +421,7 @@ class Run {
     } else {
       PassReport report = begin_report(fmt::format("prune_{}", info(options.method).name), "prune");
       std::ranges::replace(report.name, '-', '_');
-      PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, options));
+      PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, options.nodes));
       const Clock::time_point start = Clock::now();
       PRESS_ASSIGN(const std::int64_t zeros,
                    prune_by_criterion(model_, layers, options, samples_, recover_options()));
@@ -429,6 +430,21 @@ class Run {
       finish_report(std::move(report), start);
     }
     return recovers() ? refit() : Status();
+  }
+
+  /// What recovery cannot look at (shared weights, layers in subgraphs) goes to the nearest centroids.
+  Status cluster() {
+    if (recovers()) {
+      PRESS_ASSIGN(const std::vector<Node*> layers, layers_to_prune(model_, context_.cluster.nodes));
+      const Clock::time_point start = Clock::now();
+      PRESS_ASSIGN(const Recovery recovery, recover_clustered(model_, *original_, layers, samples_,
+                                                              context_.cluster, recover_options()));
+      PRESS_TRY(report_recovery(recovery, start));
+      PassReport report = begin_report("cluster_weights", "cluster");
+      report.rewrites = layers.size();
+      add(std::move(report));
+    }
+    return run_groups({family_group("cluster")});
   }
 
   Result<WeightGrids> recovered_grids() {

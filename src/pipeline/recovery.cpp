@@ -82,17 +82,42 @@ WeightGrids round_quantized(Model& model, const std::vector<LayerTask>& tasks) {
   return grids;
 }
 
+namespace {
+
+/// Puts `solve(node, its original, statistics) -> LayerOutcome` into the model, layer by layer.
+template <typename Solve>
+Result<Recovery> recover_floats(Model& model, const Model& original, const std::vector<Node*>& layers,
+                                const std::vector<Batch>& samples, const RecoverOptions& options,
+                                const Solve& solve) {
+  Recovery recovery;
+  PRESS_TRY(in_lockstep(model, model, original, layers, samples, options,
+                        counterparts(*model.graph, *model.graph),
+                        [&](std::size_t, const Node& before, Node& node, const LayerStatistics& statistics) {
+                          const LayerOutcome outcome = solve(node, before, statistics);
+                          apply(*model.graph, node, outcome);
+                          recovery.layers.push_back({node.label(), outcome.error});
+                        }));
+  return recovery;
+}
+
+}  // namespace
+
 Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
                                 const std::vector<Batch>& samples, const RecoverOptions& options) {
-  Recovery recovery;
-  PRESS_TRY(in_lockstep(
-      model, model, original, layers, samples, options, counterparts(*model.graph, *model.graph),
-      [&](std::size_t, const Node& before, Node& node, const LayerStatistics& statistics) {
-        const LayerOutcome outcome = repair_layer(node, before, statistics, options.effort, options.threads);
-        apply(*model.graph, node, outcome);
-        recovery.layers.push_back({node.label(), outcome.error});
-      }));
-  return recovery;
+  return recover_floats(model, original, layers, samples, options,
+                        [&](Node& node, const Node& before, const LayerStatistics& statistics) {
+                          return repair_layer(node, before, statistics, options.effort, options.threads);
+                        });
+}
+
+Result<Recovery> recover_clustered(Model& model, const Model& original, const std::vector<Node*>& layers,
+                                   const std::vector<Batch>& samples, const ClusterOptions& cluster,
+                                   const RecoverOptions& options) {
+  return recover_floats(model, original, layers, samples, options,
+                        [&](Node& node, const Node& before, const LayerStatistics& statistics) {
+                          return cluster_layer(node, before, statistics, cluster, options.effort,
+                                               options.threads);
+                        });
 }
 
 }  // namespace press

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "pipeline/small_network.h"
 #include "press/pipeline/weight_pruning.h"
@@ -111,6 +112,48 @@ TEST(Recovery, PrunedWeightsStayZeroAndTheOthersTakeOver) {
   EXPECT_TRUE(verify(*model.graph).ok());
   EXPECT_EQ(zeros_of(model), zeros);
   EXPECT_LT(error_of(model, original), 0.5 * before);
+}
+
+/// The model with weights that share `count` values a layer, by the samples with any effort but kNone.
+Model clustered(Model model, std::int64_t count, Recover effort, int threads = 1) {
+  PassContext context;
+  context.cluster.count = count;
+  if (effort == Recover::kNone) {
+    EXPECT_TRUE(find_pass("cluster_weights")->run(model, context).ok());
+  } else {
+    const auto recovery = recover_clustered(model, network(), all_layers(model), samples(), context.cluster,
+                                            {.effort = effort, .threads = threads});
+    EXPECT_TRUE(recovery.ok()) << (recovery.ok() ? "" : recovery.error().message());
+  }
+  EXPECT_TRUE(verify(*model.graph).ok());
+  return model;
+}
+
+std::size_t most_values_of_a_layer(const Model& model) {
+  std::size_t most = 0;
+  for (const Node* node : all_layers(model)) {
+    const std::span<const float> weights = node->input(1)->constant()->data<float>();
+    most = std::max(most, std::set<float>(weights.begin(), weights.end()).size());
+  }
+  return most;
+}
+
+TEST(Recovery, ClustersComeCloserToTheOriginalWithEachEffort) {
+  const Model original = network();
+  const double none = error_of(clustered(network(), 5, Recover::kNone), original);
+  const double bias = error_of(clustered(network(), 5, Recover::kBias), original);
+  const Model fast = clustered(network(), 5, Recover::kFast);
+  EXPECT_LT(bias, none);
+  EXPECT_LT(error_of(fast, original), 0.5 * bias);
+  EXPECT_EQ(most_values_of_a_layer(fast), 5U);
+  EXPECT_EQ(fingerprint(*fast.graph), fingerprint(*clustered(network(), 5, Recover::kFast, 3).graph));
+}
+
+TEST(Recovery, ClustersKeepTheZerosOfPruning) {
+  const Model pruned = pruned_by_magnitude();
+  const Model fast = clustered(clone(pruned), 5, Recover::kFast);
+  EXPECT_EQ(zeros_of(fast), zeros_of(pruned));
+  EXPECT_EQ(most_values_of_a_layer(fast), 5U) << "zero included";
 }
 
 PruneOptions second_order_options(double sparsity) {

@@ -40,8 +40,9 @@ Result<std::vector<LayerTask>> layers_with_dynamic_inputs(const Model& model, co
 /// lock-step pass sees what integer arithmetic makes of them. Errors: as quantize_static.
 Status simulate_activations(Model& model, const PassContext& context);
 
-/// The layers that can be pruned, in the order of the graph.
-Result<std::vector<Node*>> layers_to_prune(const Model& model, const PruneOptions& options);
+/// The layers that can be pruned or clustered: linear ones that are selected and share their weight with
+/// nobody, in the order of the graph.
+Result<std::vector<Node*>> layers_to_prune(const Model& model, const NodeSelection& nodes);
 
 /// What came of a layer.
 struct LayerOutcome {
@@ -68,6 +69,11 @@ LayerOutcome quantize_layer(const LayerTask& task, const Node& original, const L
 /// the means alone). `grid` of the outcome is empty.
 LayerOutcome repair_layer(Node& node, const Node& original, const LayerStatistics& statistics, Recover effort,
                           int threads);
+
+/// The same for a layer whose weights are to share `options.count` values, zero included where there are
+/// zeros, which stay (press/numeric/codebook_solver.h; kBias: the nearest centroids of k-means, means alone).
+LayerOutcome cluster_layer(Node& node, const Node& original, const LayerStatistics& statistics,
+                           const ClusterOptions& options, Recover effort, int threads);
 
 /// What removing the weights of a layer costs by the criterion of `options`: by group, or all groups together
 /// where it needs no samples (`statistics` may be null then). `number` of the layer, for what is random.

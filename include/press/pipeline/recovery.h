@@ -49,7 +49,13 @@ Result<Recovery> recover_quantized(Model& model, const Model& original, const st
                                    const std::function<Status(Model&)>& simulate,
                                    const RecoverOptions& options);
 
-/// The same for weights that were set to 0: the others of `layers` take over.
+/// Lets the weights of each layer share a few values (ClusterOptions) such that the network answers like
+/// `original`. Weights of `model` that are 0 stay so.
+Result<Recovery> recover_clustered(Model& model, const Model& original, const std::vector<Node*>& layers,
+                                   const std::vector<Batch>& samples, const ClusterOptions& cluster,
+                                   const RecoverOptions& options);
+
+/// Lets the other weights of `layers` take over from those that were set to 0.
 Result<Recovery> recover_pruned(Model& model, const Model& original, const std::vector<Node*>& layers,
                                 const std::vector<Batch>& samples, const RecoverOptions& options);
 

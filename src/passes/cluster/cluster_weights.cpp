@@ -4,6 +4,9 @@
 // layer's weights (Han et al., Deep Compression, 2016, section 3). Weights that are zero stay zero and are
 // not counted in; zero is then one of the N values, so that masks of pruning survive.
 //
+// With samples, cluster_layer() (press/passes/recover.h) goes before and chooses the values by what the layer
+// computes; its weights share few enough values already and stay.
+//
 // Conditions: the weight is a floating-point constant of finite values, all of its users are linear operators
 // that the selection includes.
 //
@@ -83,8 +86,8 @@ Result<PassOutcome> cluster_weights(Model& model, const PassContext& context) {
       return;
     }
     std::size_t values_left = 0;
-    if (!cluster(weight, options, &values_left)) return;
-    ++outcome.rewrites;
+    if (cluster(weight, options, &values_left)) ++outcome.rewrites;
+    if (values_left == 0) return;
     outcome.notes.push_back(fmt::format("{}: {} weights share {} values", selection_name(*node),
                                         weight->constant()->size(), values_left));
   });

@@ -4,8 +4,8 @@
 
 namespace press {
 
-Result<std::vector<Node*>> layers_to_prune(const Model& model, const PruneOptions& options) {
-  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(options.nodes));
+Result<std::vector<Node*>> layers_to_prune(const Model& model, const NodeSelection& nodes) {
+  PRESS_ASSIGN(const NodeMatcher selected, NodeMatcher::compile(nodes));
   std::vector<Node*> layers;
   for (Node* node : model.graph->nodes()) {
     const std::optional<LinearLayer> layer = linear_layer(*node);

@@ -5,6 +5,7 @@
 
 #include "passes/recover/layer_bias.h"
 #include "passes/selection.h"
+#include "press/numeric/codebook_solver.h"
 #include "press/ops/linear_layer.h"
 #include "press/ops/operator.h"
 #include "press/passes/recover.h"
@@ -66,9 +67,13 @@ class Corrector {
     return slot_.has_value() ? statistics_.groups[group] : about_zero(statistics_.groups[group]);
   }
 
+  /// Whether the values of a row may be scaled all together to match its deviation.
+  enum class Values { kScalable, kFixed };
+
   /// Takes the solved rows of a group; `scales` (one a row, or none) grow with them. Each row becomes
   /// `steps` · scale where there are scales, so that integers are found again exactly.
-  void take(std::size_t group, const Matrix& solved, std::span<float> scales) {
+  void take(std::size_t group, const Matrix& solved, std::span<float> scales,
+            Values values = Values::kScalable) {
     const ColumnMoments& centred = statistics_.groups[group];
     // Means alone need no more than means.
     const bool means_alone = effort_ == Recover::kBias;
@@ -80,7 +85,7 @@ class Corrector {
       const std::size_t channel = group * solved.rows + i;
       const double wanted = means_alone ? 0 : statistics_.output_variance[channel];
       double factor = 1;
-      if (slot_.has_value() && variances[i] > 0) {
+      if (values == Values::kScalable && slot_.has_value() && variances[i] > 0) {
         factor = std::clamp(std::sqrt(wanted / variances[i]), kLeastFactor, kLargestFactor);
       }
       const double scale = scales.empty() ? 1 : scales[i];
@@ -223,6 +228,30 @@ LayerOutcome repair_layer(Node& node, const Node& original, const LayerStatistic
     }
     corrector.take(group, rows, {});
   }
+  return std::move(corrector).outcome({});
+}
+
+LayerOutcome cluster_layer(Node& node, const Node& original, const LayerStatistics& statistics,
+                           const ClusterOptions& options, Recover effort, int threads) {
+  Corrector corrector(node, original, statistics, effort);
+  std::vector<RowGroup> groups;
+  bool has_zeros = false;
+  for (std::size_t group = 0; group < statistics.groups.size(); ++group) {
+    RowGroup& rows = groups.emplace_back();
+    rows.zeros = corrector.zeros(group);
+    rows.target = corrector.original(group);
+    has_zeros = has_zeros || !rows.zeros.empty();
+    if (effort == Recover::kBias) continue;
+    const ColumnMoments moments = corrector.moments(group);
+    rows.covariance = damped(moments.covariance, kDamping);
+    rows.target = rows.zeros.empty()
+                      ? least_squares_target(rows.target, moments, kDamping)
+                      : masked_least_squares(rows.target, moments, rows.zeros, kDamping, threads);
+  }
+  const std::int64_t count = std::max<std::int64_t>(options.count - (has_zeros ? 1 : 0), 1);
+  const std::vector<Matrix> shared = share_values(groups, count, options.start);
+  for (std::size_t group = 0; group < shared.size(); ++group)
+    corrector.take(group, shared[group], {}, Corrector::Values::kFixed);
   return std::move(corrector).outcome({});
 }
 
