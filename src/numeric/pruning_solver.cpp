@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
-#include <thread>
 #include <utility>
 
 #include "numeric/linear_algebra.h"
+#include "numeric/parallel_rows.h"
 #include "press/numeric/layer_solver.h"
 
 namespace press {
@@ -27,19 +26,6 @@ constexpr int kMostDescents = 16;
 constexpr float kConverged = 1e-6F;
 /// Removals that H⁻¹ takes in together.
 constexpr std::size_t kPending = 32;
-
-/// `body(row)` for all rows, each one on one thread.
-void for_each_row(std::size_t rows, int threads, const std::function<void(std::size_t)>& body) {
-  const std::size_t parts = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), 1,
-                                                    std::max<std::size_t>(rows, 1));
-  const auto run = [&](std::size_t part) {
-    for (std::size_t i = part; i < rows; i += parts) body(i);
-  };
-  std::vector<std::thread> others;
-  for (std::size_t part = 1; part < parts; ++part) others.emplace_back(run, part);
-  run(0);
-  for (std::thread& other : others) other.join();
-}
 
 /// One row's removal. The weights that are left stand in front; H⁻¹ is a lower triangle of floats. It lacks
 /// the last few removals (`pending_`, by removal the row of H⁻¹ that went over the root of its pivot), which

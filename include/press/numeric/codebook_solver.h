@@ -22,7 +22,8 @@ struct RowGroup {
 /// Frantar et al., arXiv 2210.17323) and then each element chosen anew given all others (as COMQ, arXiv
 /// 2403.07134); the values become those of least error for this choice, which linear equations tell (the
 /// k-means of Choi et al., Towards the Limit of Network Quantization, 2017, weighted by all of H). The best
-/// turn counts. Returns the rows, group by group.
-std::vector<Matrix> share_values(const std::vector<RowGroup>& groups, std::int64_t count, KMeansStart start);
+/// turn counts; wide layers take fewer. Returns the rows, group by group; the same for any number of threads.
+std::vector<Matrix> share_values(const std::vector<RowGroup>& groups, std::int64_t count, KMeansStart start,
+                                 int threads = 1);
 
 }  // namespace press

@@ -249,7 +249,7 @@ LayerOutcome cluster_layer(Node& node, const Node& original, const LayerStatisti
                       : masked_least_squares(rows.target, moments, rows.zeros, kDamping, threads);
   }
   const std::int64_t count = std::max<std::int64_t>(options.count - (has_zeros ? 1 : 0), 1);
-  const std::vector<Matrix> shared = share_values(groups, count, options.start);
+  const std::vector<Matrix> shared = share_values(groups, count, options.start, threads);
   for (std::size_t group = 0; group < shared.size(); ++group)
     corrector.take(group, shared[group], {}, Corrector::Values::kFixed);
   return std::move(corrector).outcome({});
