@@ -367,7 +367,7 @@ constexpr RecipeOption kOptions[] = {
      "regular expressions of node names not to quantize", PRESS_STORE(quantize_options.nodes.exclude, Words)},
 
     {"cluster.count", "--cluster", OptionKind::kInteger, "N", "none",
-     "let the weights of each layer share N values, 2 to 256",
+     "let the weights of each layer share N values, 2 to 256; with --calibration those that keep its outputs",
      [](Recipe& recipe, const OptionValue& value) -> Status {
        PRESS_ASSIGN(const std::int64_t count, integer_from(value, 2, 256));
        if (!recipe.cluster) recipe.cluster.emplace();

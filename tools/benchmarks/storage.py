@@ -36,6 +36,7 @@ FORMS = {
     "int8": [*PACKED, "--quantize", "int8"],
     "30 % pruned, int8": [*PACKED, "--prune", "second-order", "--sparsity", "0.3", "--quantize", "int8"],
     "80 % pruned, int8": [*PACKED, "--prune", "second-order", "--sparsity", "0.8", "--quantize", "int8"],
+    "8 shared values": [*PACKED, "--cluster", "8"],
     "50 % pruned, 16 shared values": [*PACKED, "--prune", "second-order", "--sparsity", "0.5", "--cluster", "16"],
 }
 
