@@ -449,7 +449,7 @@ class Run {
 
   Result<WeightGrids> recovered_grids() {
     const bool integers = recipe_.precision == Precision::kInt8;
-    if (!recovers()) {
+    if (!recovers() || recipe_.cluster) {  // values that clusters share are rounded alike, to the nearest
       // Eight bits are rounded where they are written; so are weights alone.
       if (!integers || context_.quantize.weight_bits == 8) return WeightGrids();
       PRESS_ASSIGN(const std::vector<LayerTask> tasks, layers_to_quantize(model_, context_.quantize));

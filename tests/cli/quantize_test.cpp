@@ -1,6 +1,7 @@
 // Networks and samples that leave quantization little to hold on to: each ends in a file that runs, or in one
 // sentence.
 #include <limits>
+#include <set>
 
 #include "cli/command_fixture.h"
 
@@ -52,6 +53,28 @@ TEST_F(QuantizeTest, ImagesThatAreZeroEverywhere) {
     expect_runs(run({"quantize", path("model.onnx"), "-o", path("out.onnx"), "--force", "--calibration",
                      path("images"), "--preprocess", "none", "--observer", observer}));
   }
+}
+
+TEST_F(QuantizeTest, ClustersStaySharedAsIntegers) {
+  const Finished finished =
+      run({"optimize", path("model.onnx"), "-o", path("out.onnx"), "--cluster", "2", "--quantize", "int8",
+           "--calibration", path("images"), "--preprocess", "cifar10"});
+  expect_runs(finished);
+  const auto quantized = load_model(path("out.onnx"));
+  ASSERT_TRUE(quantized.ok());
+  std::size_t weights = 0;
+  for (const Value* value : quantized->graph->constants()) {
+    const Tensor& tensor = *value->constant();
+    if (tensor.type() != DataType::kInt8 || tensor.rank() < 2) continue;
+    ++weights;
+    const std::span<const std::int8_t> numbers = tensor.data<std::int8_t>();
+    const std::size_t row = numbers.size() / static_cast<std::size_t>(tensor.dims()[0]);
+    for (std::size_t first = 0; first < numbers.size(); first += row) {
+      const auto channel = numbers.subspan(first, row);
+      EXPECT_LE(std::set<int>(channel.begin(), channel.end()).size(), 2U) << value->name();
+    }
+  }
+  EXPECT_GT(weights, 0U);
 }
 
 TEST_F(QuantizeTest, Float16KeepsWhatSamplesShowToOverflow) {
