@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <ranges>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -42,14 +42,14 @@ std::size_t drop_defaults(Node& node) {
     if (!list.empty() && std::ranges::count(list, fallback) == std::ssize(list)) node.remove_attribute(name);
   }
   if (node.int_attribute("group", 0) == 1) node.remove_attribute("group");
-  const Value* weights = node.inputs().size() > 1 ? node.inputs()[1] : nullptr;
+  const Value* weights = node.input(1);
   if (weights != nullptr && weights->producer() != nullptr && weights->producer()->is("DequantizeLinear")) {
-    weights = weights->producer()->inputs()[0];
+    weights = weights->producer()->input(0);
   }
   const auto dims =
       weights != nullptr && weights->type().shape ? known_dims(*weights->type().shape) : std::nullopt;
   if (dims && dims->size() > 2 &&
-      std::ranges::equal(*dims | std::views::drop(2), node.ints_attribute("kernel_shape"))) {
+      std::ranges::equal(std::span(*dims).subspan(2), node.ints_attribute("kernel_shape"))) {
     node.remove_attribute("kernel_shape");
   }
   return before - node.attributes().size();
