@@ -1,11 +1,10 @@
 // before:  x ─┬─ ReduceMean ─ Sub ─┬─ Pow(2) ─ ReduceMean ─ Add(ε) ─ Sqrt ─ Div ─ Mul(γ) ─ Add(β) ─ y
 //             └───────────────┘    └────────────────────────────────────────┘
 // after:   x ─ LayerNormalization(γ, β; axis, ε) ─ y       means over the last axes, γ and β of their shape
-//          x ─ InstanceNormalization(γ, β; ε) ─ y          means over all axes behind the channels, γ and β a
-//          channel
+//          x ─ InstanceNormalization(γ, β; ε) ─ y          means over all axes behind the channels
 //
-//   y = (x - mean(x)) / √(var(x) + ε) · γ + β   (Ba et al., arXiv 1607.06450; Ulyanov et al., arXiv
-//   1607.08022)
+//   y = (x - mean(x)) / √(var(x) + ε) · γ + β, γ and β a channel in the second form
+//   (Ba et al., arXiv 1607.06450; Ulyanov et al., arXiv 1607.08022)
 //
 // The square may be Pow(·, 2) or the product with itself; β, or both γ and β, may be missing (ones and zeros
 // are then made where the operator asks for them; one number a channel rather than one an element).
@@ -141,31 +140,30 @@ std::array<Dims, 2> channel_shapes(const Match& match) {
   return {plain, batched};
 }
 
-/// `given` under other dims, or (null) a new constant of `missing`; null where it cannot be made.
-Value* parameter(Graph& graph, Value* given, const Dims& dims, DataType type, float missing,
-                 const std::string& name) {
+/// `given` under other dims, or (null) a new constant of `missing`.
+Value* parameter(Graph& graph, Value* given, const Dims& dims, float missing, const std::string& name) {
   if (given != nullptr && given->constant()->dims() == dims) return given;
   if (given != nullptr) {
     return graph.add_constant(given->constant()->reshaped(dims), graph.fresh_name(given->name()));
   }
-  const auto count = element_count(dims);
-  if (!count.ok() || type != DataType::kFloat) return nullptr;
-  const std::vector<float> numbers(static_cast<std::size_t>(*count), missing);
+  const std::vector<float> numbers(static_cast<std::size_t>(element_count(dims).value()), missing);
   return graph.add_constant(Tensor::of(dims, numbers), graph.fresh_name(name));
 }
 
-/// Puts the normalization in the place of the division and its tail; false where a parameter cannot be made.
+/// Puts the normalization in the place of the division and its tail; false, and nothing is done, where a
+/// missing parameter cannot be made.
 bool replace(Graph& graph, const Match& match, const Tail& tail, bool is_layer) {
   const Dims dims = is_layer ? *match.of_layer : Dims{*match.channels};
+  const bool needs_beta = !is_layer || tail.beta != nullptr;
+  const bool is_missing = tail.gamma == nullptr || (needs_beta && tail.beta == nullptr);
+  if (is_missing && (match.type != DataType::kFloat || !element_count(dims).ok())) return false;
   const std::string& name = tail.last->output()->name();
   NodeSpec spec{.op_type = is_layer ? "LayerNormalization" : "InstanceNormalization",
-                .inputs = {match.input, parameter(graph, tail.gamma, dims, match.type, 1, name + "_scale")},
+                .inputs = {match.input, parameter(graph, tail.gamma, dims, 1, name + "_scale")},
                 .attributes = {{"epsilon", match.epsilon}},
                 .name = tail.last->name()};
   if (is_layer) spec.attributes.push_back({"axis", match.axes.front()});
-  if (!is_layer || tail.beta != nullptr)
-    spec.inputs.push_back(parameter(graph, tail.beta, dims, match.type, 0, name + "_bias"));
-  if (std::ranges::find(spec.inputs, nullptr) != spec.inputs.end()) return false;
+  if (needs_beta) spec.inputs.push_back(parameter(graph, tail.beta, dims, 0, name + "_bias"));
   Node* fused = graph.add_node(std::move(spec), tail.last);
   fused->output()->set_type(tail.last->output()->type());
   graph.replace_all_uses(tail.last->output(), fused->output());

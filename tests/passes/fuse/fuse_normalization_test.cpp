@@ -65,6 +65,16 @@ TEST(FuseNormalization, MeansBehindTheChannelsAreInstanceNormalizationInAnyOpera
             "InstanceNormalization");
 }
 
+TEST(FuseNormalization, LeavesDoublesWithoutABiasAsTheyAre) {
+  const PassRun run = run_pass(kPass, R"(<ir_version: 8, opset_import: ["" : 13]>
+      g (double[1,3,4,4] x) => (double[1,3,4,4] y)
+      <double two = {2.0}, double eps = {0.001}, double[3,1,1] gamma = {1.0, 2.0, 3.0}> {
+      m = ReduceMean <axes = [2, 3]> (x) c = Sub(x, m) p = Pow(c, two) v = ReduceMean <axes = [2, 3]> (p)
+      e = Add(v, eps) s = Sqrt(e) n = Div(c, s) y = Mul(n, gamma) })");
+  EXPECT_EQ(run.outcome.rewrites, 0U);
+  EXPECT_EQ(run.after.graph->constant_count(), run.before.graph->constant_count());
+}
+
 TEST(FuseNormalization, LeavesMeansOverChannels) {
   expect_declines(kPass, image_model("y = Div(c, s)", "[1, 2]"), std::nullopt);
 }
