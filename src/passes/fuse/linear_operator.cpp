@@ -238,21 +238,27 @@ bool LinearOperator::can_have_bias(KnownTypes& types, std::string& reason) const
   return false;
 }
 
-bool LinearOperator::fold_behind(const Affine& affine, KnownTypes& types, std::string& reason) {
-  auto old_bias = bias(reason);
-  if (!old_bias.has_value()) return false;
-  for (std::size_t c = 0; c < old_bias->size(); ++c)
-    (*old_bias)[c] = (*old_bias)[c] * affine.scale[c] + affine.shift[c];
+template <typename ForEachRun>
+bool LinearOperator::fold(const Affine& affine, const std::vector<double>& new_bias,
+                          ForEachRun&& for_each_run, KnownTypes& types, std::string& reason) {
   const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
   const bool needs_bias = has_bias || !is_all(affine.shift, 0);
   if (needs_bias && !can_have_bias(types, reason)) return false;
   std::optional<Tensor> weight;  // none: as it is
   if (!is_all(affine.scale, 1)) {
-    weight = scaled(
-        affine.scale, [this](auto&& visit) { for_each_output_run(visit); }, reason);
+    weight = scaled(affine.scale, for_each_run, reason);
     if (!weight.has_value()) return false;
   }
-  return replace(std::move(weight), needs_bias ? *old_bias : std::vector<double>(), reason);
+  return replace(std::move(weight), needs_bias ? new_bias : std::vector<double>(), reason);
+}
+
+bool LinearOperator::fold_behind(const Affine& affine, KnownTypes& types, std::string& reason) {
+  auto old_bias = bias(reason);
+  if (!old_bias.has_value()) return false;
+  for (std::size_t c = 0; c < old_bias->size(); ++c)
+    (*old_bias)[c] = (*old_bias)[c] * affine.scale[c] + affine.shift[c];
+  return fold(
+      affine, *old_bias, [this](auto&& visit) { for_each_output_run(visit); }, types, reason);
 }
 
 bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::string& reason) {
@@ -273,16 +279,8 @@ bool LinearOperator::fold_before(const Affine& affine, KnownTypes& types, std::s
     const std::vector<double> sums = sums_over_inputs(affine.shift);
     for (std::size_t o = 0; o < sums.size(); ++o) (*new_bias)[o] += alpha * sums[o];
   }
-  const bool has_bias = node_->input_count() > 2 && node_->input(2) != nullptr;
-  const bool needs_bias = has_bias || shifts;
-  if (needs_bias && !can_have_bias(types, reason)) return false;
-  std::optional<Tensor> weight;  // none: as it is
-  if (!is_all(affine.scale, 1)) {
-    weight = scaled(
-        affine.scale, [this](auto&& visit) { for_each_input_run(visit); }, reason);
-    if (!weight.has_value()) return false;
-  }
-  return replace(std::move(weight), needs_bias ? *new_bias : std::vector<double>(), reason);
+  return fold(
+      affine, *new_bias, [this](auto&& visit) { for_each_input_run(visit); }, types, reason);
 }
 
 bool LinearOperator::replace(const std::vector<double>& weight, const std::vector<double>& bias,

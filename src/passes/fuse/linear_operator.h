@@ -62,6 +62,11 @@ class LinearOperator {
   template <typename ForEachRun>
   std::optional<Tensor> scaled(const std::vector<double>& factors, ForEachRun&& for_each_run,
                                std::string& reason) const;
+  /// What both folds end with: the weight scaled run by run as in scaled(), and `new_bias` where there is a
+  /// bias or a shift.
+  template <typename ForEachRun>
+  bool fold(const Affine& affine, const std::vector<double>& new_bias, ForEachRun&& for_each_run,
+            KnownTypes& types, std::string& reason);
   /// As the public one, with the weight (none: it stays) rounded already.
   bool replace(std::optional<Tensor> new_weight, const std::vector<double>& bias, std::string& reason);
   bool can_have_bias(KnownTypes& types, std::string& reason) const;
