@@ -19,6 +19,10 @@ constexpr double kTurnWork = 2e10;
 /// Rows whose equations are held at a time; they are added in the order of rows.
 constexpr std::size_t kRowsAtATime = 16;
 
+bool is_free(const RowGroup& rows, std::size_t at) {
+  return rows.zeros.empty() || rows.zeros[at] == 0;
+}
+
 /// One group with the place in the codebook that each of its elements takes.
 class Group {
  public:
@@ -34,9 +38,6 @@ class Group {
     factor_ = inverse_factor(permuted(rows_.covariance, order_));
     passed_ = product(rows_.target, rows_.covariance);
   }
-
-  bool is_free(std::size_t at) const { return rows_.zeros.empty() || rows_.zeros[at] == 0; }
-  const RowGroup& rows() const { return rows_; }
 
   void choose(std::span<const double> codebook, int threads) {
     for_each_row(rows_.target.rows, threads, [&](std::size_t i) {
@@ -94,7 +95,7 @@ class Group {
 
   /// Returns the value that comes nearest to `wanted` where the element may have one.
   double take(std::size_t at, double wanted, std::span<const double> codebook) {
-    codes_[at] = is_free(at) ? static_cast<std::uint32_t>(nearest(codebook, wanted)) : kZero;
+    codes_[at] = is_free(rows_, at) ? static_cast<std::uint32_t>(nearest(codebook, wanted)) : kZero;
     return value(codes_[at], codebook);
   }
 
@@ -146,7 +147,7 @@ std::vector<double> first_values(const std::vector<RowGroup>& groups, std::int64
   std::vector<double> weights;
   for (const RowGroup& group : groups) {
     for (std::size_t at = 0; at < group.target.values.size(); ++at) {
-      if (group.zeros.empty() || group.zeros[at] == 0) weights.push_back(group.target.values[at]);
+      if (is_free(group, at)) weights.push_back(group.target.values[at]);
     }
   }
   return weights.empty() ? weights : kmeans(std::move(weights), count, start);
